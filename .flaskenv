@@ -1,0 +1,2 @@
+FLASK_APP=src/mediatheque
+FLASK_RUN_PORT=8080

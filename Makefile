@@ -1,0 +1,55 @@
+# `make run` and `make test` need Python 3.11 or newer, make, and a package registry within reach. Nothing else.
+# Paths are relative throughout: the folder's own name may hold spaces.
+
+PYTHON ?= python3
+VENV = .venv/bin/python
+PIP_INSTALL = $(VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
+
+.PHONY: run test lock openapi
+
+run: .venv/run .env  ## Serve on http://127.0.0.1:8080; PORT=9000 and HOST=0.0.0.0 move it.
+	@$(VENV) -m flask start
+
+test: .venv/test  ## Everything that must be green.
+	@$(VENV) -m ruff check .
+	@$(VENV) -m ruff format --check .
+	@$(VENV) -m mypy
+	@$(VENV) -m pytest --numprocesses auto --cov --cov-report=term
+	@$(VENV) -m pytest --numprocesses auto --driver psycopg2 tests/auth tests/library tests/contract tests/kit
+
+lock: .venv/test  ## Bring the locked requirements to the newest versions.
+	@$(VENV) -m uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml -o requirements.txt
+	@$(VENV) -m uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml --group dev \
+		-o requirements-dev.txt
+
+openapi: .venv/test  ## Write docs/openapi.json.
+	@$(VENV) -m flask openapi write docs/openapi.json
+
+.env: .env.sample | .venv/run
+	@$(VENV) -c 'import pathlib, secrets; \
+		sample = pathlib.Path(".env.sample").read_text(); \
+		pathlib.Path(".env.new").touch(mode=0o600); \
+		pathlib.Path(".env.new").write_text(sample.replace("JWT_SECRET_KEY=", "JWT_SECRET_KEY=" + secrets.token_hex(32)))'
+	@mv .env.new .env
+
+.venv/run: requirements.txt
+	@$(call make_venv)
+	@$(PIP_INSTALL) -r requirements.txt
+	@touch .venv/run
+
+.venv/test: requirements-dev.txt
+	@$(call make_venv)
+	@$(PIP_INSTALL) -r requirements-dev.txt
+	@touch .venv/test
+
+define make_venv
+command -v "$(PYTHON)" >/dev/null || { \
+	echo "There is no $(PYTHON). Install Python 3.11 or newer, or name one: PYTHON=python3.12 make" >&2; exit 1; }; \
+"$(PYTHON)" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	echo "Mediatheque needs Python 3.11 or newer; this is $$("$(PYTHON)" -V). Name another: PYTHON=python3.12 make" >&2; \
+	exit 1; }; \
+"$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
+	echo "Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; \
+echo "Installing the requirements into .venv …"; \
+"$(PYTHON)" -m venv .venv
+endef
