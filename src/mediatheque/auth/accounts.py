@@ -1,0 +1,65 @@
+"""Accounts as the command line manages them. These functions do not commit."""
+
+from collections.abc import Sequence
+
+from marshmallow import ValidationError
+from sqlalchemy import select
+
+from mediatheque.auth import passwords
+from mediatheque.auth.models import User
+from mediatheque.auth.queries import user_by_email
+from mediatheque.auth.schemas import UserSchema
+from mediatheque.extensions import db
+
+SEEDED = (("Admin 1", "admin1@admin.com", "admin1", True), ("User 1", "user1@user.com", "user1", False))
+
+
+class AccountError(ValueError):
+    """What cannot be done to an account, as a sentence."""
+
+
+def create(name: str, email: str, password: str, *, is_admin: bool) -> User:
+    """A new account; AccountError if the input is not valid or the address is in use."""
+    try:
+        account = UserSchema.new().load({"name": name, "email": email, "password": password})
+    except ValidationError as error:
+        member, (message, *_) = next(iter(error.messages_dict.items()))
+        raise AccountError(f"The {member} m{message[1:]}") from error
+    if user_by_email(account["email"]):
+        raise AccountError(f"The address {account['email']} is in use already.")
+    account["password"] = passwords.hashed(account["password"])
+    user = User(**account, is_admin=is_admin)
+    db.session.add(user)
+    return user
+
+
+def find(email: str) -> User:
+    """The account with that address; AccountError if there is none."""
+    user = user_by_email(email)
+    if user is None:
+        raise AccountError(f"No account has the address {email}; flask users list shows them all.")
+    return user
+
+
+def everybody() -> Sequence[User]:
+    return db.session.scalars(select(User).order_by(User.id)).all()
+
+
+def set_password(user: User, password: str) -> None:
+    """AccountError if the password is too short or too long."""
+    if reason := passwords.weakness(password):
+        raise AccountError(f"The password m{reason[1:]}")
+    user.password = passwords.hashed(password)
+
+
+def seed() -> User:
+    """The reference's two accounts; the admin is returned."""
+    users = [User(name=n, email=e, password=passwords.hashed(p), is_admin=a) for n, e, p, a in SEEDED]
+    db.session.add_all(users)
+    return users[0]
+
+
+def with_published_password() -> list[str]:
+    """The addresses of seeded accounts whose password is still the published one."""
+    users = ((user_by_email(email), password) for _, email, password, _ in SEEDED)
+    return [user.email for user, password in users if user and passwords.matches(user.password, password)]

@@ -1,0 +1,42 @@
+"""Passwords: what is accepted, how they are hashed and checked."""
+
+import unicodedata
+
+from mediatheque.extensions import bcrypt
+
+SHORTEST = 6  # characters
+LONGEST = 72  # bytes of UTF-8: bcrypt reads no more
+
+
+def weakness(password: str) -> str | None:
+    """Why *password* cannot be taken, as the end of a sentence about it; None if it can."""
+    if len(password) < SHORTEST:
+        return f"Must have at least {SHORTEST} characters."
+    if len(password.encode()) > LONGEST:
+        return f"Must have at most {LONGEST} bytes in UTF-8."
+    return None
+
+
+def hashed(password: str) -> str:
+    """The bcrypt hash of a password that `weakness` lets through."""
+    return str(bcrypt.generate_password_hash(password).decode())
+
+
+def matches(stored: str | None, password: str) -> bool:
+    """Whether *password* is the one whose hash is *stored*.
+
+    Without a hash (nobody has that address) one is checked all the same, so that the answer takes as long.
+    """
+    normalised = unicodedata.normalize("NFC", password)
+    if len(normalised.encode()) > LONGEST:
+        normalised, stored = "", None
+    right = bcrypt.check_password_hash(stored or _unknown(), normalised)
+    return bool(right and stored is not None)
+
+
+_UNKNOWN: dict[int, str] = {}
+
+
+def _unknown() -> str:
+    """A hash of nothing in particular, at the cost that is set."""
+    return _UNKNOWN.setdefault(bcrypt._log_rounds, hashed("nobody's password"))  # noqa: SLF001

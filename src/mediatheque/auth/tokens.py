@@ -1,0 +1,52 @@
+"""Access tokens: whose they are, and what is said of those that are not valid."""
+
+import re
+from typing import Any
+
+from flask import Response, request
+from flask_jwt_extended import create_access_token
+
+from mediatheque.auth.models import User
+from mediatheque.errors import problem
+from mediatheque.extensions import db, jwt
+from mediatheque.kit.models import BIGINT_MAX
+
+NOT_VALID = "Token is not valid"
+
+
+def issue(user: User) -> str:
+    """A token for *user*: its subject is their id as a string (RFC 7519)."""
+    return str(create_access_token(str(user.id)))
+
+
+@jwt.user_lookup_loader
+def load_user(_header: dict[str, Any], claims: dict[str, Any]) -> User | None:
+    """The user whom the token names: one statement, on each request that carries a token."""
+    subject = claims["sub"]
+    if not re.fullmatch("[0-9]{1,19}", subject) or int(subject) > BIGINT_MAX:
+        return None
+    return db.session.get(User, int(subject))
+
+
+def unauthorised(message: str) -> Response:
+    """401 with the reference's ``msg``."""
+    return problem(401, f"{message}.", msg=message)
+
+
+@jwt.unauthorized_loader
+def on_missing(_reason: str) -> Response:
+    return unauthorised(NOT_VALID if "Authorization" in request.headers else "Missing Authorization Header")
+
+
+@jwt.expired_token_loader
+def on_expired(_header: dict[str, Any], _claims: dict[str, Any]) -> Response:
+    return unauthorised("Token has expired")
+
+
+@jwt.invalid_token_loader
+@jwt.token_verification_failed_loader
+@jwt.user_lookup_error_loader
+@jwt.revoked_token_loader
+@jwt.needs_fresh_token_loader
+def on_invalid(*_: Any) -> Response:
+    return unauthorised(NOT_VALID)

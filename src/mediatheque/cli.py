@@ -1,0 +1,174 @@
+"""The commands: thin clicks over functions of the areas."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+from flask import Flask, current_app
+from flask.cli import AppGroup, ScriptInfo, with_appcontext
+from flask_migrate import upgrade
+from flask_migrate.cli import db as db_cli
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from werkzeug.serving import make_server
+
+from mediatheque.auth import accounts
+from mediatheque.extensions import db
+from mediatheque.kit.models import Base
+from mediatheque.kit.postgres import PostgresError
+from mediatheque.library import seeds
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+INSUFFICIENT_PRIVILEGE = "42501"
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Errors that an operator can mend, without a traceback."""
+    try:
+        yield
+    except (accounts.AccountError, PostgresError) as error:
+        raise click.ClickException(str(error)) from error
+    except DBAPIError as error:
+        url = db.engine.url
+        if getattr(error.orig, "sqlstate", getattr(error.orig, "pgcode", None)) == INSUFFICIENT_PRIVILEGE:
+            raise click.ClickException(
+                f"The user {url.username} may not make tables in the database {url.database}. Its owner may: "
+                f'ALTER DATABASE "{url.database}" OWNER TO "{url.username}";'
+            ) from error
+        raise click.ClickException(f"The database {url.render_as_string()} says: {error.orig}") from error
+
+
+@db_cli.command("create")
+@with_appcontext
+def create() -> None:
+    """Make the tables, or bring them to the newest migration."""
+    with sentences():
+        upgrade()
+    click.echo("Tables have been created.")
+
+
+@db_cli.command("seed")
+@with_appcontext
+def seed() -> None:
+    """Fill an empty database with the first rows."""
+    with sentences():
+        click.echo(
+            "Tables have been seeded." if seed_if_empty() else "Nothing was seeded: the tables hold rows already."
+        )
+
+
+@db_cli.command("drop")
+@click.option("--yes", is_flag=True, help="Do not ask (in production; development never does).")
+@with_appcontext
+def drop(yes: bool) -> None:
+    """Drop all tables and what they hold."""
+    if current_app.config["MEDIATHEQUE_ENV"] == "production" and not yes:
+        click.confirm(f"Drop all tables of the database {db.engine.url.render_as_string()}?", abort=True)
+    with sentences(), db.engine.begin() as connection:
+        Base.metadata.drop_all(connection)
+        connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
+    click.echo("Tables have been dropped.")
+
+
+def seed_if_empty() -> bool:
+    """Whether there was something to do. In production genres and formats only: the passwords are published."""
+    db.session.execute(text("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE"))
+    empty = seeds.is_empty()
+    if empty:
+        seeds.seed_names()
+        if current_app.config["MEDIATHEQUE_ENV"] == "development":
+            seeds.seed_samples(accounts.seed())
+    db.session.commit()
+    return empty
+
+
+@click.command("start")
+@click.pass_obj
+def start(script: ScriptInfo) -> None:
+    """Make the tables, seed them if they are empty, and serve at HOST and PORT: what make run does."""
+    app = script.load_app()
+    host, port = app.config["HOST"], app.config["PORT"]
+    with app.app_context(), sentences():
+        upgrade()
+        seed_if_empty()
+        published = accounts.with_published_password()
+    if published and host not in LOOPBACK:
+        raise click.ClickException(
+            f"{published[0]} still has the password that everybody can read in the documentation. Before listening "
+            f"at {host}, change it: flask users password {published[0]}"
+        )
+    try:
+        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise click.ClickException(
+            f"Cannot listen at {host}, port {port}: {error.strerror}. PORT=9000 make run takes another port."
+        ) from error
+    with listening:
+        server = make_server(host, port, app, threaded=True, fd=listening.fileno())
+        click.echo(f"Mediatheque is at http://{host}:{port} and explains itself at /docs. Ctrl-C stops it.")
+        logins = [f"{email} / {password}" for _, email, password, _ in accounts.SEEDED if email in published]
+        if logins:
+            click.echo(f"Sign in as {' or as '.join(logins)}.")
+        server.serve_forever()
+
+
+users = AppGroup("users", help="Manage accounts.")
+
+
+@users.command("create")
+@click.option("--name", prompt=True)
+@click.option("--email", prompt=True)
+@click.password_option()
+@click.option("--admin", is_flag=True, help="May delete, and change what others own.")
+def create_user(name: str, email: str, password: str, admin: bool) -> None:
+    """Make an account."""
+    with sentences():
+        user = accounts.create(name, email, password, is_admin=admin)
+        db.session.commit()
+    click.echo(f"{user.email} has been created.")
+
+
+@users.command("list")
+def list_users() -> None:
+    """List the accounts."""
+    with sentences():
+        for user in accounts.everybody():
+            click.echo(f"{user.id:>6}  {user.email}  {user.name}{'  (admin)' if user.is_admin else ''}")
+
+
+@users.command("password")
+@click.argument("email")
+@click.password_option()
+def change_password(email: str, password: str) -> None:
+    """Give an account another password."""
+    with sentences():
+        accounts.set_password(accounts.find(email), password)
+        db.session.commit()
+    click.echo(f"The password of {email} has been changed.")
+
+
+@users.command("promote")
+@click.argument("email")
+def promote(email: str) -> None:
+    """Make an account an admin's."""
+    with sentences():
+        accounts.find(email).is_admin = True
+        db.session.commit()
+    click.echo(f"{email} is an admin now.")
+
+
+@users.command("demote")
+@click.argument("email")
+def demote(email: str) -> None:
+    """Make an admin's account a member's."""
+    with sentences():
+        accounts.find(email).is_admin = False
+        db.session.commit()
+    click.echo(f"{email} is no admin any more.")
+
+
+def init_app(app: Flask) -> None:
+    for command in (db_cli, start, users):
+        app.cli.add_command(command)

@@ -1,0 +1,131 @@
+"""Settings, from the environment or the file ``.env`` beside the README; the only place that reads either."""
+
+import logging
+import os
+import secrets
+import warnings
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from click import ClickException
+from dotenv import dotenv_values
+from jwt.warnings import InsecureKeyLengthWarning
+from sqlalchemy import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from mediatheque.kit import postgres
+
+ROOT = Path(__file__).parents[2]
+SHORTEST_SECRET = 32  # bytes: what HS256 asks for (RFC 7518, 3.2)
+LARGEST_BODY = 1024 * 1024  # bytes
+
+_READER = "-c plan_cache_mode=force_generic_plan -c jit=off -c random_page_cost=1.1"
+
+log = logging.getLogger(__name__)
+
+
+class SettingError(ClickException):
+    """A setting that cannot be read or used. The message names the variable and the way out."""
+
+
+def given() -> dict[str, str]:
+    """What is set in the environment, or else in ``.env``; an empty value is unset."""
+    sources = (dotenv_values(ROOT / ".env"), os.environ)
+    return {name: value for source in sources for name, value in source.items() if value}
+
+
+def load(overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
+    """The application's configuration, in Flask's names. *overrides* come before the environment and have its names."""
+    settings = given() | {name: value for name, value in (overrides or {}).items() if value}
+    environment = settings.get("MEDIATHEQUE_ENV", "development")
+    if environment not in ("development", "production"):
+        raise SettingError(f"MEDIATHEQUE_ENV must be development or production, not {environment}.")
+    production = environment == "production"
+    instance = Path(settings.get("MEDIATHEQUE_INSTANCE", ROOT / "instance")).absolute()
+    embedded = "DATABASE_URL" not in settings
+    if embedded and production:
+        raise SettingError("DATABASE_URL must be set in production: the embedded database is for development.")
+    url = make_url(postgres.url(instance)) if embedded else _database_url("DATABASE_URL", settings)
+    read_url = _database_url("DATABASE_READ_URL", settings) if "DATABASE_READ_URL" in settings else url
+    return {
+        "MEDIATHEQUE_ENV": environment,
+        "EMBEDDED_INSTANCE": instance if embedded else None,
+        "HOST": settings.get("HOST", "127.0.0.1"),
+        "PORT": _integer("PORT", settings, default=8080, minimum=1, maximum=65535),
+        "MAX_CONTENT_LENGTH": LARGEST_BODY,
+        "SQLALCHEMY_DATABASE_URI": url,
+        "SQLALCHEMY_ENGINE_OPTIONS": _engine(url),
+        "SQLALCHEMY_BINDS": {
+            "reader": {"url": read_url, "isolation_level": "AUTOCOMMIT", **_engine(read_url, _READER)},
+        },
+        "JWT_SECRET_KEY": _secret(settings.get("JWT_SECRET_KEY"), instance, production=production),
+        "JWT_ACCESS_TOKEN_EXPIRES": timedelta(hours=24),
+        "BCRYPT_LOG_ROUNDS": _integer("BCRYPT_LOG_ROUNDS", settings, default=12, minimum=4, maximum=31),
+        "API_TITLE": "Mediatheque",
+        "API_VERSION": "1",
+        "OPENAPI_VERSION": "3.1.0",
+    }
+
+
+def _integer(name: str, settings: Mapping[str, str], *, default: int, minimum: int, maximum: int) -> int:
+    value = settings.get(name, str(default))
+    if not (value.isascii() and value.isdigit() and minimum <= int(value) <= maximum):
+        raise SettingError(f"{name} must be a whole number from {minimum} to {maximum}, not {value}.")
+    return int(value)
+
+
+def _database_url(name: str, settings: Mapping[str, str]) -> URL:
+    """``postgres://`` and ``postgresql://`` mean psycopg 3; ``postgresql+psycopg2://`` means psycopg2."""
+    try:
+        url = make_url(settings[name])
+    except (ArgumentError, ValueError):
+        raise SettingError(f"{name} must be a URL like postgresql://user:password@host:5432/database.") from None
+    drivers = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
+    driver = drivers.get(url.drivername, url.drivername)
+    if driver not in ("postgresql+psycopg", "postgresql+psycopg2"):
+        raise SettingError(f"{name} must begin with postgresql:// or postgresql+psycopg2://, not {url.drivername}://.")
+    return url.set(drivername=driver)
+
+
+def _engine(url: URL, options: str = "") -> dict[str, Any]:
+    """Options of an engine for *url*, whose own ``options`` are kept."""
+    given = url.query.get("options", "")
+    given = given if isinstance(given, str) else " ".join(given)
+    arguments: dict[str, Any] = {"connect_timeout": 5, "options": f"-c timezone=UTC {options} {given}".strip()}
+    if url.drivername == "postgresql+psycopg":
+        arguments["prepare_threshold"] = 0
+    return {"connect_args": arguments, "pool_size": 10, "max_overflow": 10, "pool_timeout": 5}
+
+
+def _secret(given: str | None, instance: Path, *, production: bool) -> str:
+    """The key that signs tokens. Development makes one, once, so that all its processes agree."""
+    if given is None:
+        if production:
+            raise SettingError(
+                "JWT_SECRET_KEY must be set in production; this makes one: "
+                "python3 -c 'import secrets; print(secrets.token_hex(32))'"
+            )
+        return _kept_secret(instance / "jwt_secret_key")
+    if len(given.encode()) < SHORTEST_SECRET:
+        if production:
+            raise SettingError(f"JWT_SECRET_KEY must have at least {SHORTEST_SECRET} bytes in production.")
+        log.warning("JWT_SECRET_KEY has fewer than %s bytes: good enough for development only.", SHORTEST_SECRET)
+        warnings.simplefilter("ignore", InsecureKeyLengthWarning)
+    return given
+
+
+def _kept_secret(path: Path) -> str:
+    """The secret in the file at *path*, which is made if it is not there; the first of several processes wins."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        made = path.with_name(f"{path.name}.{os.getpid()}")
+        made.touch(mode=0o600)
+        made.write_text(secrets.token_hex(32))
+        try:
+            path.hardlink_to(made)
+        except FileExistsError:
+            log.debug("Another process made %s first.", path)
+        made.unlink()
+    return path.read_text()

@@ -1,0 +1,151 @@
+"""The error body, its handlers, and the way from a violated constraint to a sentence."""
+
+import logging
+import secrets
+import time
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from flask import Flask, Response, g, request
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
+from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from werkzeug.exceptions import HTTPException
+
+from mediatheque.kit.models import Base
+from mediatheque.kit.openapi import PROBLEM
+from mediatheque.kit.schemas import shown
+
+log = logging.getLogger(__name__)
+
+Errors = dict[str, list[str]]
+
+RETRY_AFTER_SECONDS = 2
+
+SENTENCES = {
+    404: "There is nothing at {path}.",
+    405: "{method} is not possible at {path}.",
+    413: "The body is larger than 1 MiB.",
+    500: "Something went wrong here, not with your request. It has been logged under the request_id.",
+}
+
+
+def request_id() -> str:
+    """The request's id: its time in milliseconds and 80 random bits, in hexadecimal, so that ids sort by time."""
+    if "request_id" not in g:
+        g.request_id = f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
+    return str(g.request_id)
+
+
+def problem(status: int, detail: str, **members: Any) -> Response:
+    """The error body (RFC 9457) as a response."""
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(status).phrase,
+        "status": status,
+        "detail": detail,
+        "error": detail,
+        "request_id": request_id(),
+        **members,
+    }
+    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
+    return Response(orjson.dumps(body), status, headers, content_type=PROBLEM)
+
+
+def invalid(errors: Errors) -> Response:
+    """422 with *errors* by member; the detail is the first of them as a sentence."""
+    member, (message, *_) = next(iter(errors.items()))
+    if message.startswith("Must"):
+        message = f"The {member} m{message[1:]}"
+    return problem(422, message, errors=errors)
+
+
+def _flat(messages: dict[str, Any]) -> Errors:
+    """Marshmallow's messages by member: without webargs' location, the body itself as ``body``."""
+    for location in ("json", "query"):
+        if isinstance(messages.get(location), dict):
+            messages = messages[location]
+    return {
+        "body" if member == "_schema" else shown(member): [shown_messages]
+        if isinstance(shown_messages, str)
+        else shown_messages
+        for member, shown_messages in messages.items()
+    }
+
+
+def on_http_exception(error: HTTPException) -> Response:
+    """Every error that the framework, webargs or our own ``abort`` raises."""
+    status = error.code or 500
+    data = getattr(error, "data", {})
+    messages = data.get("errors") or data.get("messages")
+    if messages:
+        return invalid(_flat(messages))
+    sentence = SENTENCES.get(status)
+    own = data.get("message")
+    if sentence and not own:
+        own = sentence.format(path=shown(request.path), method=request.method)
+    response = problem(status, own or error.description or HTTPStatus(status).phrase)
+    for name, value in error.get_headers():
+        if name != "Content-Type":
+            response.headers[name] = value
+    return response
+
+
+def on_integrity_error(error: IntegrityError) -> Response:
+    """A constraint of the database that the request violated, as 409 or 422."""
+    name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+    parameters = error.params if isinstance(error.params, dict) else {}
+    match _constraint(name):
+        case Index() as unique:
+            values = {key: shown(value) for key, value in parameters.items()}
+            return problem(409, unique.info["sentence"].format(**values))
+        case ForeignKeyConstraint() as key:
+            member = key.columns[0].name
+            value = parameters.get(member)
+            noun = key.referred_table.info["noun"]
+            return invalid({member: [f"A {noun} with the id {value} does not exist."]})
+        case CheckConstraint() as check:
+            info = check.info
+            member = info.get("member", str(name).removeprefix(f"ck_{check.table.name}_"))
+            return invalid({member: [info.get("sentence", "Must be within its limits.")]})
+    return on_exception(error)
+
+
+def _constraint(name: str | None) -> Any:
+    for table in Base.metadata.tables.values():
+        checks = (check for column in table.columns for check in column.constraints)
+        constraints: tuple[Any, ...] = (*table.foreign_key_constraints, *table.indexes, *checks)
+        for constraint in constraints:
+            if constraint.name == name:
+                return constraint
+    return None
+
+
+def on_database_away(error: Exception) -> Response:
+    """The database cannot be reached, or did not answer in time."""
+    log.warning("request %s: the database is away: %s", request_id(), error)
+    response = problem(503, "The database cannot be reached at the moment. Please try again.")
+    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return response
+
+
+def on_data_error(error: DataError) -> Response:
+    """A value that the database could not take and that no schema refused."""
+    log.warning("request %s: the database refused a value: %s", request_id(), error.orig)
+    return problem(422, "A value in the request is beyond what can be stored.")
+
+
+def on_exception(error: Exception) -> Response:
+    """Anything else is our mistake: logged with its traceback, answered without it."""
+    log.error("request %s: %s %s", request_id(), request.method, request.path, exc_info=error)
+    return problem(500, SENTENCES[500])
+
+
+def init_app(app: Flask) -> None:
+    app.register_error_handler(HTTPException, on_http_exception)
+    app.register_error_handler(IntegrityError, on_integrity_error)
+    app.register_error_handler(DataError, on_data_error)
+    for away in (OperationalError, InterfaceError, PoolTimeout):
+        app.register_error_handler(away, on_database_away)
+    app.register_error_handler(Exception, on_exception)

@@ -1,0 +1,72 @@
+"""/formats: the formats of books. Any member may make and change them."""
+
+from typing import Any
+
+from flask import Response
+
+from mediatheque.extensions import db
+from mediatheque.kit import pages, wire
+from mediatheque.kit.access import fetch
+from mediatheque.kit.blueprint import Blueprint
+from mediatheque.kit.schemas import DeletedSchema
+from mediatheque.library.models import Format
+from mediatheque.library.queries import FORMATS
+from mediatheque.library.schemas import FormatSchema
+
+blueprint = Blueprint("formats", __name__, url_prefix="/formats", description="Formats of books.")
+
+
+@blueprint.route("")
+@blueprint.public
+@blueprint.lists(FORMATS)
+def list_formats() -> Response:
+    """List formats, the newest first."""
+    return pages.page(FORMATS)
+
+
+@blueprint.route("/<int:id>")
+@blueprint.public
+@blueprint.response(200, FormatSchema)
+def get_format(id: int) -> Response:
+    """Get a format."""
+    return wire.row(FORMATS.wire, id)
+
+
+@blueprint.route("", methods=["POST"])
+@blueprint.member
+@blueprint.refuses(409)
+@blueprint.arguments(FormatSchema.new(), example={"format": "Audiobook"})
+@blueprint.response(201, FormatSchema, headers=wire.LOCATION)
+def create_format(values: dict[str, Any]) -> Response:
+    """Make a format."""
+    format = Format(**values)
+    db.session.add(format)
+    answer = wire.created(FORMATS.wire, format, "formats.get_format")
+    db.session.commit()
+    return answer
+
+
+@blueprint.route("/<int:id>", methods=["PUT", "PATCH"])
+@blueprint.member
+@blueprint.refuses(409)
+@blueprint.arguments(FormatSchema.changes(), example={"format": "Softcover"})
+@blueprint.response(200, FormatSchema)
+def update_format(values: dict[str, Any], id: int) -> Response:
+    """Rename a format."""
+    format = fetch(Format, id)
+    format.assign(values)
+    answer = wire.changed(FORMATS.wire, format)
+    db.session.commit()
+    return answer
+
+
+@blueprint.route("/<int:id>", methods=["DELETE"])
+@blueprint.authorise_admin
+@blueprint.response(200, DeletedSchema)
+def delete_format(id: int) -> Response:
+    """Delete a format; its books stay, without one."""
+    format = fetch(Format, id)
+    answer = wire.deleted(f"Format {format.format}")
+    db.session.delete(format)
+    db.session.commit()
+    return answer

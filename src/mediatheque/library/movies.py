@@ -1,0 +1,86 @@
+"""/movies: the movies in the collections."""
+
+from typing import Any
+
+from flask import Response
+from flask_jwt_extended import current_user
+
+from mediatheque.extensions import db
+from mediatheque.kit import pages, wire
+from mediatheque.kit.access import fetch, fetch_owned
+from mediatheque.kit.blueprint import Blueprint
+from mediatheque.kit.schemas import DeletedSchema
+from mediatheque.library.models import Movie
+from mediatheque.library.queries import MOVIES, may_put_into
+from mediatheque.library.schemas import MovieSchema
+
+blueprint = Blueprint("movies", __name__, url_prefix="/movies", description="Movies, each in a collection.")
+
+EXAMPLE = {
+    "title": "Amélie",
+    "director": "Jean-Pierre Jeunet",
+    "run_time": 122,
+    "release_year": 2001,
+    "genre_id": 8,
+    "format_id": 1,
+    "collection_id": 1,
+}
+
+
+@blueprint.route("")
+@blueprint.public
+@blueprint.lists(MOVIES)
+def list_movies() -> Response:
+    """List movies, the newest first."""
+    return pages.page(MOVIES)
+
+
+@blueprint.route("/<int:id>")
+@blueprint.public
+@blueprint.response(200, MovieSchema)
+def get_movie(id: int) -> Response:
+    """Get a movie."""
+    return wire.row(MOVIES.wire, id)
+
+
+@blueprint.route("", methods=["POST"])
+@blueprint.member
+@blueprint.refuses(403)
+@blueprint.arguments(MovieSchema.new(), example=EXAMPLE)
+@blueprint.response(201, MovieSchema, headers=wire.LOCATION)
+def create_movie(values: dict[str, Any]) -> Response:
+    """Add a movie to a collection."""
+    may_put_into(values["collection_id"])
+    movie = Movie(**values, user_id=current_user.id)
+    db.session.add(movie)
+    answer = wire.created(MOVIES.wire, movie, "movies.get_movie")
+    db.session.commit()
+    return answer
+
+
+@blueprint.route("/<int:id>", methods=["PUT", "PATCH"])
+@blueprint.member
+@blueprint.refuses(403)
+@blueprint.arguments(MovieSchema.changes(), example={"run_time": 129})
+@blueprint.response(200, MovieSchema)
+def update_movie(values: dict[str, Any], id: int) -> Response:
+    """Change a movie, or move it to another collection."""
+    movie = fetch_owned(Movie, id)
+    if values.get("collection_id", movie.collection_id) != movie.collection_id:
+        may_put_into(values["collection_id"])
+    movie.assign(values)
+    answer = wire.changed(MOVIES.wire, movie)
+    db.session.commit()
+    return answer
+
+
+@blueprint.route("/<int:id>", methods=["DELETE"])
+@blueprint.authorise_admin
+@blueprint.response(200, DeletedSchema)
+def delete_movie(id: int) -> Response:
+    """Delete a movie."""
+    movie = fetch(Movie, id)
+    answer = wire.deleted(f"Movie {movie.title}")
+    db.session.delete(movie)
+    db.session.commit()
+    return answer

@@ -1,0 +1,81 @@
+"""What the library asks the database: its lists, and the rule that several resources share."""
+
+from sqlalchemy import select
+
+from mediatheque.extensions import db
+from mediatheque.kit.access import is_owner, refuse
+from mediatheque.kit.pages import Listing
+from mediatheque.kit.schemas import BooleanParameter, IntegerParameter
+from mediatheque.kit.wire import Wire
+from mediatheque.library.models import Book, Collection, Format, FormatMovie, Genre, Movie
+from mediatheque.library.schemas import (
+    BookSchema,
+    CollectionSchema,
+    FormatSchema,
+    GenreSchema,
+    IsbnField,
+    MovieFormatSchema,
+    MovieSchema,
+)
+
+COLLECTIONS = Listing(
+    Wire(Collection, CollectionSchema()),
+    sort={"name": Collection.name_folded, "created_at": Collection.created_at},
+    search=[Collection.name_folded],
+    equal={"user_id": IntegerParameter(), "is_open": BooleanParameter()},
+)
+BOOKS = Listing(
+    Wire(Book, BookSchema()),
+    sort={
+        "title": Book.title_folded,
+        "author": Book.author_folded,
+        "page_count": Book.page_count,
+        "published_year": Book.published_year,
+        "created_at": Book.created_at,
+    },
+    search=[Book.title_folded, Book.author_folded],
+    equal={
+        "genre_id": IntegerParameter(),
+        "format_id": IntegerParameter(),
+        "collection_id": IntegerParameter(),
+        "user_id": IntegerParameter(),
+        "isbn": IsbnField(),
+    },
+    ranges=["page_count"],
+)
+MOVIES = Listing(
+    Wire(Movie, MovieSchema()),
+    sort={
+        "title": Movie.title_folded,
+        "director": Movie.director_folded,
+        "run_time": Movie.run_time,
+        "release_year": Movie.release_year,
+        "created_at": Movie.created_at,
+    },
+    search=[Movie.title_folded, Movie.director_folded],
+    equal={
+        "genre_id": IntegerParameter(),
+        "format_id": IntegerParameter(),
+        "collection_id": IntegerParameter(),
+        "user_id": IntegerParameter(),
+    },
+    ranges=["run_time"],
+)
+GENRES = Listing(Wire(Genre, GenreSchema()), sort={"genre": Genre.genre_folded}, search=[Genre.genre_folded])
+FORMATS = Listing(Wire(Format, FormatSchema()), sort={"format": Format.format_folded}, search=[Format.format_folded])
+MOVIE_FORMATS = Listing(
+    Wire(FormatMovie, MovieFormatSchema()),
+    sort={"format": FormatMovie.format_folded},
+    search=[FormatMovie.format_folded],
+)
+
+
+def may_put_into(collection_id: int) -> None:
+    """403 unless the collection is open or the caller's (an admin's is every one); 422 if it does not exist."""
+    shelf = db.session.execute(
+        select(Collection.name, Collection.is_open, Collection.user_id).where(Collection.id == collection_id)
+    ).one_or_none()
+    if shelf is None:
+        refuse(422, errors={"collection_id": [f"A collection with the id {collection_id} does not exist."]})
+    if not shelf.is_open and not is_owner(shelf.user_id):
+        refuse(403, f"The collection {shelf.name} is closed: only its owner may put items into it.")

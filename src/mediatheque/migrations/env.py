@@ -1,0 +1,24 @@
+"""Alembic's environment: the models' metadata on the application's engine, without its time limits."""
+
+from alembic import context
+from flask import current_app
+from sqlalchemy import Connection
+
+from mediatheque.extensions import db
+
+
+def migrate(connection: Connection) -> None:
+    context.configure(connection=connection, target_metadata=db.metadata, compare_server_default=True)
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+if context.is_offline_mode():
+    context.configure(
+        url=current_app.config["SQLALCHEMY_DATABASE_URI"], target_metadata=db.metadata, literal_binds=True
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+else:
+    with db.engine.connect() as connection:
+        migrate(connection)
