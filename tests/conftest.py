@@ -1,0 +1,130 @@
+"""The application, a client, the database; no data."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from flask_migrate import upgrade
+from sqlalchemy import URL, Connection, create_engine, make_url, text
+
+from factories.session import factory_session
+from mediatheque import config, create_app
+from mediatheque.auth import tokens
+from mediatheque.auth.models import User
+from mediatheque.extensions import db
+from mediatheque.kit import postgres
+
+Headers = dict[str, str]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--driver", default="psycopg", choices=("psycopg", "psycopg2"), help="The driver to test with.")
+
+
+@pytest.fixture(scope="session")
+def server_url(request: pytest.FixtureRequest) -> URL:
+    """The server that the tests make their databases on."""
+    given = config.given().get("TEST_DATABASE_URL")
+    if not given:
+        instance = config.ROOT / "instance"
+        postgres.start(instance)
+        given = postgres.url(instance)
+    return make_url(given).set(drivername=f"postgresql+{request.config.getoption('--driver')}")
+
+
+@pytest.fixture(scope="session")
+def make_database(server_url: URL, worker_id: str) -> Iterator[Callable[[str], URL]]:
+    """Makes an empty database of that name, dropped at the end of the run."""
+    admin = create_engine(server_url, isolation_level="AUTOCOMMIT")
+    made = []
+
+    def make(name: str) -> URL:
+        database = f"test_{name}_{worker_id}_{os.getpid()}"
+        with admin.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {database}"))
+        made.append(database)
+        return server_url.set(database=database)
+
+    yield make
+    with admin.connect() as connection:
+        for database in made:
+            connection.execute(text(f"DROP DATABASE {database} WITH (FORCE)"))
+    admin.dispose()
+
+
+@pytest.fixture(scope="session")
+def make_app() -> Iterator[Callable[[URL], Flask]]:
+    """Makes the application on a database, as it would be started with settings of its own."""
+    apps = []
+
+    def make(url: URL, **settings: str) -> Flask:
+        app = create_app(
+            {
+                "DATABASE_URL": url.render_as_string(hide_password=False),
+                "JWT_SECRET_KEY": "a secret of the tests, long enough for HS256",
+                "BCRYPT_LOG_ROUNDS": "4",
+                **settings,
+            }
+        )
+        apps.append(app)
+        return app
+
+    yield make
+    for app in apps:
+        with app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def app(make_database: Callable[[str], URL], make_app: Callable[[URL], Flask]) -> Flask:
+    app = make_app(make_database("app"))
+    with app.app_context():
+        upgrade()
+    return app
+
+
+class SharedConnection:
+    """An engine whose every connection is the test's own."""
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    @contextmanager
+    def connect(self) -> Iterator[Connection]:
+        yield self.connection
+
+
+@pytest.fixture
+def connection(app: Flask) -> Iterator[Connection]:
+    """The one connection of the test, in place of both engines; everything on it is rolled back."""
+    with app.app_context():
+        engines = db.engines
+        originals = dict(engines)
+        db.session.configure(join_transaction_mode="create_savepoint")
+    with originals[None].connect() as connection, connection.begin() as transaction:
+        engines.update({None: connection, "reader": SharedConnection(connection)})
+        factory_session.configure(bind=connection)
+        yield connection
+        factory_session.remove()
+        engines.update(originals)
+        transaction.rollback()
+
+
+@pytest.fixture
+def client(app: Flask, connection: Connection) -> FlaskClient:
+    return app.test_client()
+
+
+@pytest.fixture
+def sign_in(app: Flask) -> Callable[[User], Headers]:
+    """The headers of a request by that user."""
+
+    def headers(user: User) -> Headers:
+        with app.app_context():
+            return {"Authorization": f"Bearer {tokens.issue(user)}"}
+
+    return headers
