@@ -1,8 +1,10 @@
 """The commands: thin clicks over functions of the areas."""
 
 import socket
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from ipaddress import ip_address
 
 import click
 from flask import Flask, current_app
@@ -14,12 +16,12 @@ from sqlalchemy.exc import DBAPIError
 from werkzeug.serving import make_server
 
 from mediatheque.auth import accounts
+from mediatheque.errors import diagnosis
 from mediatheque.extensions import db
 from mediatheque.kit.models import Base
 from mediatheque.kit.postgres import PostgresError
 from mediatheque.library import seeds
 
-LOOPBACK = ("127.0.0.1", "localhost", "::1")
 INSUFFICIENT_PRIVILEGE = "42501"
 
 
@@ -32,7 +34,7 @@ def sentences() -> Iterator[None]:
         raise click.ClickException(str(error)) from error
     except DBAPIError as error:
         url = db.engine.url
-        if getattr(error.orig, "sqlstate", getattr(error.orig, "pgcode", None)) == INSUFFICIENT_PRIVILEGE:
+        if diagnosis(error, "sqlstate") == INSUFFICIENT_PRIVILEGE:
             raise click.ClickException(
                 f"The user {url.username} may not make tables in the database {url.database}. Its owner may: "
                 f'ALTER DATABASE "{url.database}" OWNER TO "{url.username}";'
@@ -64,8 +66,11 @@ def seed() -> None:
 @with_appcontext
 def drop(yes: bool) -> None:
     """Drop all tables and what they hold."""
+    database = db.engine.url.render_as_string()
     if current_app.config["MEDIATHEQUE_ENV"] == "production" and not yes:
-        click.confirm(f"Drop all tables of the database {db.engine.url.render_as_string()}?", abort=True)
+        if not sys.stdin.isatty():
+            raise click.ClickException(f"This drops all tables of {database}. Without a terminal to ask at, say --yes.")
+        click.confirm(f"Drop all tables of {database}?", abort=True)
     with sentences(), db.engine.begin() as connection:
         Base.metadata.drop_all(connection)
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
@@ -74,14 +79,22 @@ def drop(yes: bool) -> None:
 
 def seed_if_empty() -> bool:
     """Whether there was something to do. In production genres and formats only: the passwords are published."""
-    db.session.execute(text("LOCK TABLE users IN SHARE ROW EXCLUSIVE MODE"))
-    empty = seeds.is_empty()
+    production = current_app.config["MEDIATHEQUE_ENV"] == "production"
+    db.session.execute(text("LOCK TABLE genres IN SHARE ROW EXCLUSIVE MODE"))
+    empty = seeds.no_names() and (production or seeds.nobody())
     if empty:
         seeds.seed_names()
-        if current_app.config["MEDIATHEQUE_ENV"] == "development":
+        if not production:
             seeds.seed_samples(accounts.seed())
     db.session.commit()
     return empty
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
 
 
 @click.command("start")
@@ -90,28 +103,32 @@ def start(script: ScriptInfo) -> None:
     """Make the tables, seed them if they are empty, and serve at HOST and PORT: what make run does."""
     app = script.load_app()
     host, port = app.config["HOST"], app.config["PORT"]
-    with app.app_context(), sentences():
-        upgrade()
-        seed_if_empty()
-        published = accounts.with_published_password()
-    if published and host not in LOOPBACK:
-        raise click.ClickException(
-            f"{published[0]} still has the password that everybody can read in the documentation. Before listening "
-            f"at {host}, change it: flask users password {published[0]}"
-        )
-    try:
-        listening = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except OSError as error:
-        raise click.ClickException(
-            f"Cannot listen at {host}, port {port}: {error.strerror}. PORT=9000 make run takes another port."
-        ) from error
-    with listening:
-        server = make_server(host, port, app, threaded=True, fd=listening.fileno())
+    with _listening(host, port) as listener, app.app_context():
+        with sentences():
+            upgrade()
+            seed_if_empty()
+            published = accounts.with_published_password()
+        if published and not _is_loopback(host):
+            raise click.ClickException(
+                f"{published[0]} still has the password that everybody can read in the documentation. Before listening "
+                f"at {host}, change it: flask users password {published[0]}"
+            )
+        db.session.remove()
+        server = make_server(host, port, app, threaded=True, fd=listener.fileno())
         click.echo(f"Mediatheque is at http://{host}:{port} and explains itself at /docs. Ctrl-C stops it.")
         logins = [f"{email} / {password}" for _, email, password, _ in accounts.SEEDED if email in published]
         if logins:
             click.echo(f"Sign in as {' or as '.join(logins)}.")
-        server.serve_forever()
+    server.serve_forever()
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except OSError as error:
+        raise click.ClickException(
+            f"Cannot listen at {host}, port {port}: {error.strerror}. PORT=9000 make run takes another port."
+        ) from error
 
 
 users = AppGroup("users", help="Manage accounts.")

@@ -5,8 +5,10 @@ import os
 import secrets
 import warnings
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from typing import Any
 
 from click import ClickException
@@ -96,7 +98,13 @@ def _engine(url: URL, options: str = "") -> dict[str, Any]:
     arguments: dict[str, Any] = {"connect_timeout": 5, "options": f"-c timezone=UTC {options} {given}".strip()}
     if url.drivername == "postgresql+psycopg":
         arguments["prepare_threshold"] = 0
-    return {"connect_args": arguments, "pool_size": 10, "max_overflow": 10, "pool_timeout": 5}
+    return {
+        "connect_args": arguments,
+        "hide_parameters": True,
+        "pool_size": 10,
+        "max_overflow": 10,
+        "pool_timeout": 5,
+    }
 
 
 def _secret(given: str | None, instance: Path, *, production: bool) -> str:
@@ -120,12 +128,8 @@ def _kept_secret(path: Path) -> str:
     """The secret in the file at *path*, which is made if it is not there; the first of several processes wins."""
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        made = path.with_name(f"{path.name}.{os.getpid()}")
-        made.touch(mode=0o600)
-        made.write_text(secrets.token_hex(32))
-        try:
-            path.hardlink_to(made)
-        except FileExistsError:
-            log.debug("Another process made %s first.", path)
-        made.unlink()
+        with NamedTemporaryFile("w", dir=path.parent) as made, suppress(FileExistsError):
+            made.write(secrets.token_hex(32))
+            made.flush()
+            path.hardlink_to(made.name)
     return path.read_text()

@@ -9,12 +9,13 @@ from typing import Any
 import orjson
 from flask import Flask, Response, g, request
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
-from sqlalchemy.exc import DataError, IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
 from mediatheque.kit.models import Base
 from mediatheque.kit.openapi import PROBLEM
+from mediatheque.kit.postgres import PostgresError
 from mediatheque.kit.schemas import shown
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,7 @@ log = logging.getLogger(__name__)
 Errors = dict[str, list[str]]
 
 RETRY_AFTER_SECONDS = 2
+UNDEFINED_TABLE = "42P01"
 
 SENTENCES = {
     404: "There is nothing at {path}.",
@@ -92,9 +94,15 @@ def on_http_exception(error: HTTPException) -> Response:
     return response
 
 
+def diagnosis(error: DBAPIError, field: str) -> str | None:
+    """What the server says of its error (PostgreSQL's error fields), if it was the server's; with either driver."""
+    value = getattr(getattr(error.orig, "diag", None), field, None)
+    return None if value is None else str(value)
+
+
 def on_integrity_error(error: IntegrityError) -> Response:
     """A constraint of the database that the request violated, as 409 or 422."""
-    name = getattr(getattr(error.orig, "diag", None), "constraint_name", None)
+    name = diagnosis(error, "constraint_name")
     parameters = error.params if isinstance(error.params, dict) else {}
     match _constraint(name):
         case Index() as unique:
@@ -124,10 +132,17 @@ def _constraint(name: str | None) -> Any:
 
 def on_database_away(error: Exception) -> Response:
     """The database cannot be reached, or did not answer in time."""
-    log.warning("request %s: the database is away: %s", request_id(), error)
+    log.warning("request %s: the database is away: %s", request_id(), getattr(error, "orig", error))
     response = problem(503, "The database cannot be reached at the moment. Please try again.")
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
+
+
+def on_programming_error(error: ProgrammingError) -> Response:
+    """A statement that the database does not take: for want of tables, or by our mistake."""
+    if diagnosis(error, "sqlstate") == UNDEFINED_TABLE:
+        return on_database_away(RuntimeError("tables are missing: run flask db create"))
+    return on_exception(error)
 
 
 def on_data_error(error: DataError) -> Response:
@@ -146,6 +161,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, on_http_exception)
     app.register_error_handler(IntegrityError, on_integrity_error)
     app.register_error_handler(DataError, on_data_error)
-    for away in (OperationalError, InterfaceError, PoolTimeout):
+    app.register_error_handler(ProgrammingError, on_programming_error)
+    for away in (OperationalError, InterfaceError, PoolTimeout, PostgresError):
         app.register_error_handler(away, on_database_away)
     app.register_error_handler(Exception, on_exception)

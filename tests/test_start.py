@@ -1,0 +1,137 @@
+"""``flask start``, which ``make run`` calls: real processes with an embedded database of their own."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from urllib.error import HTTPError
+from urllib.request import urlopen
+
+import pytest
+
+from mediatheque import config
+
+PATIENCE = 30  # seconds
+
+
+@contextmanager
+def flask(*command, instance, **settings):
+    """A running command of the application; standard output and error in one pipe. It is killed if it goes on."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_", "JWT_"))}
+    environment |= {"DATABASE_URL": "", "MEDIATHEQUE_INSTANCE": str(instance), "BCRYPT_LOG_ROUNDS": "4", **settings}
+    with subprocess.Popen(
+        [sys.executable, "-m", "flask", *command],
+        cwd=config.ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # Where the tests run in the background Ctrl-C may be ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def output(process):
+    text, _ = process.communicate(timeout=PATIENCE)
+    return text
+
+
+@pytest.fixture
+def port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return str(probe.getsockname()[1])
+
+
+@pytest.fixture
+def instance():
+    """A folder for an embedded database, which its server's user can reach; the server is gone when the test is."""
+    with TemporaryDirectory(prefix="mediatheque-test-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder) / "instance"
+        wait_for(lambda: not postmasters(folder))
+
+
+def postmasters(instance):
+    """The process ids of PostgreSQL servers whose data lie in that folder."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            arguments = (process / "cmdline").read_bytes().decode(errors="replace").split("\0")
+        except OSError:
+            continue
+        if Path(arguments[0]).name == "postgres" and any(str(instance) in argument for argument in arguments):
+            found.append(int(process.name))
+    return found
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+def first_lines(process, number):
+    return [process.stdout.readline() for _ in range(number)]
+
+
+def test_serves_a_seeded_library_and_stops_everything_at_ctrl_c(instance, port):
+    for _ in range(2):
+        with flask("start", instance=instance, PORT=port) as process:
+            address, logins = first_lines(process, 2)
+            assert f"http://127.0.0.1:{port}" in address
+            assert logins == "Sign in as admin1@admin.com / admin1 or as user1@user.com / user1.\n"
+            with urlopen(f"http://127.0.0.1:{port}/books") as answer:
+                assert answer.read().count(b"Test Book") == 1
+            process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE) == 0
+        wait_for(lambda: not postmasters(instance))
+
+
+def test_without_tables_a_request_says_that_they_are_missing(instance, port):
+    with flask("run", "--port", port, instance=instance) as process:
+        wait_for(lambda: "Running on" in process.stdout.readline())
+        with pytest.raises(HTTPError) as error:
+            urlopen(f"http://127.0.0.1:{port}/books")
+        assert error.value.code == 503
+        error.value.close()
+        process.terminate()
+        assert "tables are missing: run flask db create" in output(process)
+
+
+def test_a_taken_port_is_a_sentence(instance):
+    with (
+        socket.create_server(("127.0.0.1", 0)) as taken,
+        flask("start", instance=instance, PORT=str(taken.getsockname()[1])) as process,
+    ):
+        assert re.fullmatch(r"Error: Cannot listen at 127.0.0.1, port \d+: .*PORT=9000 make run.*\n", output(process))
+        assert process.returncode == 1
+
+
+def test_is_not_opened_to_others_while_a_published_password_is_unchanged(instance, port):
+    with flask("start", instance=instance, PORT=port, HOST="0.0.0.0") as refused:
+        assert "flask users password admin1@admin.com" in output(refused)
+        assert refused.returncode == 1
+    for address in ("admin1@admin.com", "user1@user.com"):
+        with flask("users", "password", address, "--password", "a new password", instance=instance) as changed:
+            assert "has been changed" in output(changed)
+    with flask("start", instance=instance, PORT=port, HOST="0.0.0.0") as process:
+        assert "http://0.0.0.0" in process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+        assert "Sign in as" not in output(process)
+
+
+def test_a_setting_that_cannot_be_read_is_a_sentence(instance):
+    with flask("start", instance=instance, PORT="http") as process:
+        assert output(process) == "Error: PORT must be a whole number from 1 to 65535, not http.\n"
+        assert process.returncode == 1
