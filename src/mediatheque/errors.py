@@ -115,7 +115,7 @@ def on_integrity_error(error: IntegrityError) -> Response:
             return invalid({member: [f"A {noun} with the id {value} does not exist."]})
         case CheckConstraint() as check:
             info = check.info
-            member = info.get("member", str(name).removeprefix(f"ck_{check.table.name}_"))
+            member = info.get("member", check.parent.name)
             return invalid({member: [info.get("sentence", "Must be within its limits.")]})
     return on_exception(error)
 

@@ -28,6 +28,12 @@ def load_user(_header: dict[str, Any], claims: dict[str, Any]) -> User | None:
     return db.session.get(User, int(subject))
 
 
+@jwt.token_verification_loader
+def is_access_token(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
+    """Whether it is a token that `issue` made; the library alone takes any type but a refresh token's, and no end."""
+    return claims["type"] == "access" and "exp" in claims
+
+
 def unauthorised(message: str) -> Response:
     """401 with the reference's ``msg``."""
     return problem(401, f"{message}.", msg=message)

@@ -3,6 +3,7 @@
 from typing import NoReturn, TypeVar
 
 from flask_jwt_extended import current_user, verify_jwt_in_request
+from flask_jwt_extended.exceptions import InvalidHeaderError
 from flask_smorest import abort
 
 from mediatheque.extensions import db
@@ -24,7 +25,10 @@ def absent(model: type[Base], id: int) -> NoReturn:
 
 def authenticate() -> None:
     """401 unless the request carries a valid token of a user who exists."""
-    verify_jwt_in_request()
+    try:
+        verify_jwt_in_request()
+    except IndexError as error:  # Flask-JWT-Extended takes a header of nothing but commas apart
+        raise InvalidHeaderError("Bad Authorization Header") from error
 
 
 def authorise_admin(rows: str) -> None:

@@ -210,7 +210,7 @@ class Listing:
                 )
         rows = parts[0]
         if len(parts) > 1:
-            together = union_all(*parts).subquery()
+            together = union_all(*(select(part.subquery()) for part in parts)).subquery()
             rows = select(*together.c).order_by(*order.of(together.c)).limit(most)
         inline = "q" in given or (bool(given) and order.key != "id") or any(n[:4] in ("min_", "max_") for n in given)
         return self.wire.page(rows, order.key, order.of, inline=inline)

@@ -55,7 +55,7 @@ class TextField(fields.String):
     default_error_messages = {**REQUIRED, "invalid": "Must be text."}
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        return clean(super()._deserialize(value, *args, **kwargs)).strip()
+        return clean(super()._deserialize(value, *args, **kwargs).strip())
 
 
 class IntegerField(fields.Integer):

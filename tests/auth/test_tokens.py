@@ -1,0 +1,316 @@
+"""What a token must be, and what is said of those that are not valid."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+
+import jwt
+import pytest
+from flask_jwt_extended import create_refresh_token
+from sqlalchemy import delete, update
+
+from factories.auth import PASSWORD, UserFactory
+from factories.library import GenreFactory
+from mediatheque.auth.models import User
+
+ABSENT = ...
+NOT_VALID = "Token is not valid"
+
+
+def part(content):
+    """A part of a token: bytes, or a JSON value, in base64url without padding."""
+    data = content if isinstance(content, bytes) else json.dumps(content).encode()
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
+
+
+def shortened(value):
+    """What a test is called by that runs with *value*."""
+    return ascii(value)[:40]
+
+
+@pytest.fixture
+def key(app):
+    return app.config["JWT_SECRET_KEY"].encode()
+
+
+@pytest.fixture
+def user(connection):
+    return UserFactory()
+
+
+@pytest.fixture
+def claims(user):
+    """The claims of a token that is valid."""
+    now = int(time.time())
+    return {"sub": str(user.id), "type": "access", "fresh": False, "jti": "1", "iat": now, "nbf": now, "exp": now + 60}
+
+
+@pytest.fixture
+def signed(key):
+    """A token with those claims and members of the header, whose signature is right unless another key is given."""
+
+    def token(claims, *, key=key, digest=hashlib.sha256, **header):
+        content = f"{part({'alg': 'HS256', 'typ': 'JWT'} | header)}.{part(claims)}"
+        return f"{content}.{part(hmac.digest(key, content.encode(), digest))}"
+
+    return token
+
+
+@pytest.fixture
+def attempt(client):
+    """A write with that Authorization header."""
+
+    def answer(authorization):
+        return client.post("/collections", json={"name": "Attic"}, headers={"Authorization": authorization})
+
+    return answer
+
+
+@pytest.fixture
+def refusal(client, attempt):
+    """What is said (msg) of a write with that Authorization header: it is 401 and nothing is written."""
+
+    def message(authorization):
+        answer = attempt(authorization)
+        assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (401, "Bearer")
+        assert answer.json["detail"] == answer.json["error"] == f"{answer.json['msg']}."
+        assert client.get("/collections").json == []
+        return answer.json["msg"]
+
+    return message
+
+
+class TestValidToken:
+    def test_opens_what_needs_one(self, attempt, signed, claims, user):
+        answer = attempt(f"Bearer {signed(claims)}")
+        assert (answer.status_code, answer.json["user"]["id"]) == (201, user.id)
+
+    def test_names_its_user_as_text_and_lives_24_hours(self, client, user, key):
+        answer = client.post("/auth/login", json={"email": user.email, "password": PASSWORD})
+        claims = jwt.decode(answer.json["token"], key, algorithms=["HS256"])
+        assert (claims["sub"], claims["exp"] - claims["iat"]) == (str(user.id), 24 * 60 * 60)
+
+    def test_says_nothing_of_admins_who_are_looked_up_at_each_request(self, client, connection, sign_in, user):
+        headers, genres = sign_in(user), [GenreFactory(), GenreFactory()]
+        answers = []
+        for is_admin in (True, False):
+            connection.execute(update(User).where(User.id == user.id).values(is_admin=is_admin))
+            answers.append(client.delete(f"/genres/{genres.pop().id}", headers=headers).status_code)
+        assert answers == [200, 403]
+
+    def test_that_claims_to_be_an_admins_makes_none(self, client, signed, claims):
+        genre, headers = GenreFactory(), {"Authorization": f"Bearer {signed(claims | {'is_admin': True})}"}
+        assert client.delete(f"/genres/{genre.id}", headers=headers).status_code == 403
+
+    def test_of_a_user_who_is_gone_is_not_valid(self, connection, refusal, signed, claims, user):
+        connection.execute(delete(User).where(User.id == user.id))
+        assert refusal(f"Bearer {signed(claims)}") == NOT_VALID
+
+
+class TestHeader:
+    def test_that_is_missing_is_named(self, client):
+        answer = client.post("/collections", json={"name": "Attic"})
+        assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (401, "Bearer")
+        assert answer.json["msg"] == "Missing Authorization Header"
+        assert client.get("/collections").json == []
+
+    def test_cannot_be_replaced_by_another_place(self, client, signed, claims):
+        token = signed(claims)
+        client.set_cookie("access_token_cookie", token)
+        answer = client.post(f"/collections?jwt={token}&access_token={token}", json={"access_token": token})
+        assert (answer.status_code, answer.json["msg"]) == (401, "Missing Authorization Header")
+
+    @pytest.mark.parametrize("path", ["/collections", "/books", "/movies", "/formats", "/movie_formats", "/genres"])
+    def test_that_is_wrong_is_refused_before_the_body_is_read(self, client, path):
+        answer = client.post(path, data="{", headers={"Authorization": "Bearer x"})
+        assert (answer.status_code, answer.json["msg"]) == (401, NOT_VALID)
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            "",
+            ",",
+            ", ,Bearer {token}",
+            "Bearer",
+            "Bearer ,",
+            "Bearer null",
+            "Bearer undefined",
+            "Bearer garbage",
+            "Bearer a.b.c",
+            "Bearer ..",
+            "Bearer é.é.é",
+            "Bearer {token}é",
+            "Bearer {token}\0",
+            "Bearer \0",
+            "Bearer {token} {token}",
+            "Bearer {token}, Bearer {token}",
+            "Bearer {token}{token}",
+            "Bearer {token}.{token}",
+            "Bearer {token}.",
+            "Bearer .{token}",
+            'Bearer "{token}"',
+            "Bearer={token}",
+            "Bearer: {token}",
+            "Bearer{token}",
+            "{token}",
+            "Basic {token}",
+            "Token {token}",
+            "JWT {token}",
+            "Basic YWRtaW4xQGFkbWluLmNvbTphZG1pbjE=",
+            "Bearer YWRtaW4xQGFkbWluLmNvbTphZG1pbjE=",
+            "Bearer " + "a" * 1_000_000,
+            "Bearer " + "a." * 100_000,
+        ],
+        ids=shortened,
+    )
+    def test_that_holds_no_valid_token_is_refused(self, refusal, signed, claims, header):
+        assert refusal(header.format(token=signed(claims))) == NOT_VALID
+
+
+class TestParts:
+    @pytest.mark.parametrize("characters", [1, 2, 20, 43, 44, 100])
+    def test_of_a_token_that_is_cut_are_refused(self, refusal, signed, claims, characters):
+        assert refusal(f"Bearer {signed(claims)[:-characters]}") == NOT_VALID
+
+    @pytest.mark.parametrize(
+        "header",
+        [
+            [],
+            {},
+            "HS256",
+            b"",
+            b"{",
+            b"\xff",
+            b"[" * 100_000,
+            b'{"alg": ' + b"1" * 5000 + b"}",
+            {"alg": None},
+            {"alg": 5},
+            {"alg": ["HS256"]},
+            {"alg": {"HS256": "HS256"}},
+            {"alg": "HS256", "kid": 5},
+            {"alg": "HS256", "b64": False, "crit": ["b64"]},
+        ],
+        ids=shortened,
+    )
+    def test_whose_header_is_none_are_refused(self, refusal, key, claims, header):
+        content = f"{part(header)}.{part(claims)}"
+        signature = part(hmac.digest(key, content.encode(), hashlib.sha256))
+        assert refusal(f"Bearer {content}.{signature}") == NOT_VALID
+
+    @pytest.mark.parametrize("payload", [b"", b"{", b"\xff", b'"x"', b"[]", b"null", b"[" * 100_000], ids=shortened)
+    def test_whose_claims_are_no_object_are_refused(self, refusal, signed, payload):
+        assert refusal(f"Bearer {signed(payload)}") == NOT_VALID
+
+
+class TestSignature:
+    @pytest.mark.parametrize("algorithm", ["none", "None", "NONE", ""])
+    def test_that_is_none_is_refused(self, refusal, claims, algorithm):
+        assert refusal(f"Bearer {part({'alg': algorithm, 'typ': 'JWT'})}.{part(claims)}.") == NOT_VALID
+
+    @pytest.mark.parametrize("algorithm", ["none", "hs256", "HS384", "HS512", "RS256", "ES256", "EdDSA", "HS1"])
+    def test_under_the_name_of_another_algorithm_is_refused(self, refusal, signed, claims, algorithm):
+        assert refusal(f"Bearer {signed(claims, alg=algorithm)}") == NOT_VALID
+
+    @pytest.mark.parametrize(
+        ("algorithm", "digest"), [("HS384", hashlib.sha384), ("HS512", hashlib.sha512), ("HS256", hashlib.sha512)]
+    )
+    def test_by_another_algorithm_is_refused(self, refusal, signed, claims, algorithm, digest):
+        assert refusal(f"Bearer {signed(claims, alg=algorithm, digest=digest)}") == NOT_VALID
+
+    @pytest.mark.parametrize("wrong", [b"", b"secret", b"a secret of somebody else, long enough for HS256"])
+    def test_with_another_key_is_refused(self, refusal, signed, claims, wrong):
+        assert refusal(f"Bearer {signed(claims, key=wrong)}") == NOT_VALID
+
+    @pytest.mark.parametrize("member", ["jwk", "jku", "x5u", "x5c", "kid"])
+    def test_with_a_key_that_the_token_brings_is_refused(self, refusal, signed, claims, member):
+        own = {"kty": "oct", "k": part(b"a key of the token's own, long enough for HS256")}
+        given = {"jwk": own, "x5c": [own["k"]]}.get(member, "https://example.org/key")
+        token = signed(claims, key=b"a key of the token's own, long enough for HS256", **{member: given})
+        assert refusal(f"Bearer {token}") == NOT_VALID
+
+    def test_of_other_claims_is_refused(self, refusal, signed, claims):
+        header, _, signature = signed(claims).split(".")
+        other = part(claims | {"sub": str(UserFactory(is_admin=True).id)})
+        assert refusal(f"Bearer {header}.{other}.{signature}") == NOT_VALID
+
+
+class TestClaims:
+    @pytest.mark.parametrize(
+        "subject",
+        [
+            "",
+            " ",
+            "0",
+            "-{id}",
+            "+{id}",
+            " {id}",
+            "{id}\n",
+            "{id}\0",
+            "{id}.0",
+            "{id}e0",
+            "{id},{id}",
+            "{id} OR 1=1",
+            "Ada",
+            "999999",
+            "9223372036854775808",
+            "9" * 19,
+            "9" * 5000,
+            "\ud800",
+        ],
+        ids=shortened,
+    )
+    def test_whose_subject_is_no_users_id_are_refused(self, refusal, signed, claims, user, subject):
+        assert refusal(f"Bearer {signed(claims | {'sub': subject.format(id=user.id)})}") == NOT_VALID
+
+    def test_whose_subject_is_an_id_in_other_digits_are_refused(self, refusal, signed, claims, user):
+        arabic = "".join(chr(0x660 + int(digit)) for digit in str(user.id))
+        assert refusal(f"Bearer {signed(claims | {'sub': arabic})}") == NOT_VALID
+
+    def test_whose_subject_is_an_integer_are_refused(self, refusal, signed, claims, user):
+        assert refusal(f"Bearer {signed(claims | {'sub': user.id})}") == NOT_VALID
+
+    @pytest.mark.parametrize(
+        ("claim", "value"),
+        [
+            ("sub", ABSENT),
+            ("sub", None),
+            ("sub", True),
+            ("sub", []),
+            ("sub", {}),
+            ("exp", ABSENT),
+            ("exp", None),
+            ("exp", "soon"),
+            ("exp", []),
+            ("exp", float("inf")),
+            ("nbf", "now"),
+            ("nbf", 2**62),
+            ("iat", "now"),
+            ("iat", 2**62),
+            ("jti", 1),
+            ("type", "refresh"),
+            ("type", "reset"),
+            ("type", None),
+        ],
+        ids=shortened,
+    )
+    def test_that_are_wrong_are_refused(self, refusal, signed, claims, claim, value):
+        claims[claim] = value
+        token = signed({name: value for name, value in claims.items() if value is not ABSENT})
+        assert refusal(f"Bearer {token}") == NOT_VALID
+
+    def test_that_begin_later_are_refused(self, refusal, signed, claims):
+        assert refusal(f"Bearer {signed(claims | {'nbf': claims['nbf'] + 60})}") == NOT_VALID
+
+    @pytest.mark.parametrize("seconds", [0, 1, 86_400])
+    def test_that_have_ended_are_named(self, refusal, signed, claims, seconds):
+        assert refusal(f"Bearer {signed(claims | {'exp': claims['iat'] - seconds})}") == "Token has expired"
+
+    def test_that_have_ended_are_not_named_to_who_cannot_sign(self, refusal, signed, claims):
+        assert refusal(f"Bearer {signed(claims | {'exp': 1}, key=b'secret')}") == NOT_VALID
+
+    def test_of_a_refresh_token_are_refused(self, app, refusal, user):
+        with app.app_context():
+            token = create_refresh_token(str(user.id))
+        assert refusal(f"Bearer {token}") == NOT_VALID
