@@ -43,6 +43,24 @@ def instance(folder: Path) -> Path:
     return folder / "instance"
 
 
+@pytest.fixture
+def closed(folder: Path) -> Path:
+    """Give a folder that nobody else may enter, like the home of root."""
+    (folder / "closed").mkdir()
+    (folder / "closed").chmod(0o700)
+    return folder / "closed"
+
+
+@pytest.fixture
+def elsewhere(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Give the place that stands for /var/tmp, and goes with the test."""
+    elsewhere = folder / "elsewhere"
+    elsewhere.mkdir()
+    elsewhere.chmod(0o711)
+    monkeypatch.setattr(postgres, "SHARED_FOLDER", elsewhere)
+    return elsewhere
+
+
 @pytest.fixture(scope="module")
 def shared() -> Iterator[Path]:
     """Give an instance for the tests that leave its server as it was."""
@@ -312,7 +330,7 @@ def test_any_path_will_do(folder: Path) -> None:
 
 @pytest.mark.parametrize("name", ["comma,", "new\nline", "not UTF-8 \udc80", "long" * 40])
 def test_a_path_that_no_socket_can_have_gets_a_short_one(folder: Path, name: str) -> None:
-    assert re.fullmatch(r"/tmp/mediatheque-[0-9a-f]{16}", str(socket_folder(folder / name)))  # noqa: S108
+    assert re.fullmatch(r"/tmp/mediatheque-[0-9a-f]{16}", str(socket_folder(folder / name)))
 
 
 def test_a_short_socket_folder_goes_with_its_server(folder: Path) -> None:
@@ -441,7 +459,7 @@ def test_the_server_runs_as_the_owner_of_its_folder(instance: Path) -> None:
 def test_only_root_moves_out_of_a_closed_folder(closed: Path) -> None:
     place = socket_folder(closed / "instance")
     if AS_ROOT:
-        assert re.fullmatch(r"/var/tmp/mediatheque-[0-9a-f]{16}/data", str(place))  # noqa: S108
+        assert re.fullmatch(r"/var/tmp/mediatheque-[0-9a-f]{16}/data", str(place))
     else:
         assert place == closed / "instance" / "postgres" / "data"
 
@@ -457,7 +475,9 @@ def test_an_ordinary_user_stays_in_a_closed_folder(folder: Path) -> None:
         assert process.stdout.read().endswith(f"?host={folder}/closed/postgres/data\n")
 
 
-def test_a_closed_folder_and_a_closed_wheel_serve(closed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_folder_and_a_closed_wheel_serve(
+    closed: Path, elsewhere: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     hide_system_binaries(monkeypatch)
     package = Path(postgres.importlib.util.find_spec(postgres.WHEEL).origin).parent
     shutil.copytree(package / "pginstall18", closed / "site" / package.name / "pginstall18")
@@ -466,27 +486,18 @@ def test_a_closed_folder_and_a_closed_wheel_serve(closed: Path, monkeypatch: pyt
         shutil.copytree(libraries, closed / "site" / libraries.name)
     monkeypatch.syspath_prepend(closed / "site")
     monkeypatch.delitem(sys.modules, package.name, raising=False)
-    instance = closed / "instance"
-    home = socket_folder(instance).parent
-    try:
-        postgres.start(instance)
-        site = Path(ask(instance, "SELECT setting FROM pg_config() WHERE name = 'BINDIR'")).parents[2]
-        assert site.parent == home.parent if AS_ROOT else site == closed / "site"
-        postgres._choose_binaries(postgres._locate(instance))
-    finally:
-        remove(home)
-    shutil.rmtree(site)
+    postgres.start(closed / "instance")
+    binaries = Path(ask(closed / "instance", "SELECT setting FROM pg_config() WHERE name = 'BINDIR'"))
+    assert binaries.is_relative_to(elsewhere if AS_ROOT else closed / "site")
+    assert postgres._choose_binaries(postgres._locate(closed / "instance")).folder == binaries
 
 
-def test_a_cluster_stays_where_it_is_when_its_folder_is_opened(closed: Path) -> None:
+def test_a_cluster_stays_where_it_is_when_its_folder_is_opened(closed: Path, elsewhere: Path) -> None:
     place = socket_folder(closed / "instance")
     place.mkdir(parents=True)
     (place / "PG_VERSION").touch()
     closed.chmod(0o711)
-    try:
-        assert socket_folder(closed / "instance") == place
-    finally:
-        remove(place.parent)
+    assert socket_folder(closed / "instance") == place
 
 
 def test_a_place_that_somebody_else_has_taken_is_refused(folder: Path) -> None:
@@ -500,26 +511,15 @@ def test_a_place_that_somebody_else_has_taken_is_refused(folder: Path) -> None:
         taken.unlink()
 
 
-def test_a_home_that_somebody_else_has_made_is_refused(closed: Path) -> None:
+def test_a_home_that_somebody_else_has_made_is_refused(closed: Path, elsewhere: Path) -> None:
     home = socket_folder(closed / "instance").parent
     if AS_ROOT:
         home.mkdir()
         os.chown(home, NOBODY, NOBODY)
-        try:
-            with pytest.raises(postgres.PostgresError, match=rf"{home} belongs to somebody else .*{NOBODY}"):
-                postgres.start(closed / "instance")
-        finally:
-            home.rmdir()
+        with pytest.raises(postgres.PostgresError, match=rf"{home} belongs to somebody else .*{NOBODY}"):
+            postgres.start(closed / "instance")
     else:
         assert home == closed / "instance" / "postgres"
-
-
-@pytest.fixture
-def closed(folder: Path) -> Path:
-    """Give a folder that nobody else may enter, like the home of root."""
-    (folder / "closed").mkdir()
-    (folder / "closed").chmod(0o700)
-    return folder / "closed"
 
 
 def hide_system_binaries(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
@@ -98,7 +98,7 @@ class Order:
         return [columns[name].desc() if self.down else columns[name] for name in names]
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class Listing:
     """How one resource is listed. The names of `equal` and `ranges` are columns of the model.
 
@@ -114,6 +114,7 @@ class Listing:
     equal: Mapping[str, fields.Field[Any]] = field(default_factory=dict)
     ranges: Sequence[str] = ()
     parameters: MarshmallowSchema = field(init=False)
+    query: Callable[[Order, str, tuple[str, ...]], Query] = field(init=False)
 
     def __post_init__(self) -> None:
         keys = [word for key in ("id", *self.sort) for word in (key, f"-{key}")]
@@ -135,8 +136,8 @@ class Listing:
         for name in self.ranges:
             members[f"min_{name}"] = IntegerParameter(-INTEGER_MAX - 1, INTEGER_MAX)
             members[f"max_{name}"] = IntegerParameter(-INTEGER_MAX - 1, INTEGER_MAX)
-        object.__setattr__(self, "parameters", Parameters.from_dict(members)())
-        object.__setattr__(self, "statement", lru_cache(maxsize=500)(self.statement))
+        self.parameters = Parameters.from_dict(members)()
+        self.query = lru_cache(maxsize=500)(self._query)
 
     def _words(self) -> list[str]:
         return [column.key.removesuffix("_folded") for column in self.search]
@@ -159,7 +160,7 @@ class Listing:
         return Order(self.sort[key].key if key in self.sort else key, down=sort.startswith("-"))
 
     def position(self, order: Order, sort: str, text: str) -> tuple[str, dict[str, Any]]:
-        """Where the page begins: a name for `statement` and its parameters. 422 for a cursor of another list."""
+        """Where the page begins: a name for `query` and its parameters. 422 for a cursor of another list."""
         try:
             cursor = Cursor.decode(text, sort)
             if order.key == RELEVANCE:
@@ -195,7 +196,7 @@ class Listing:
             ranks.append(and_(or_(*(other.like(_containing()) for other in others)), not_(contains)))
         return ranks
 
-    def statement(self, order: Order, position: str, given: tuple[str, ...]) -> Query:
+    def _query(self, order: Order, position: str, given: tuple[str, ...]) -> Query:
         """The page of the list at *position* with the filters *given*; its values are bound later."""
         table = self.wire.model.__table__
         most = bindparam("most", type_=BigInteger)
@@ -281,7 +282,7 @@ def page(listing: Listing) -> Response:
     limit, sort = arguments["limit"], arguments.get("sort") or (RELEVANCE if "q" in arguments else "-id")
     order = listing.order(sort)
     position, place = listing.position(order, sort, arguments["cursor"]) if "cursor" in arguments else ("", {})
-    query = listing.statement(order, position, given)
+    query = listing.query(order, position, given)
 
     def work(connection: Connection) -> Response:
         headers = {}
