@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV = .venv/bin/python
 PIP_INSTALL = $(VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run test lock openapi
+.PHONY: run test lock docs
 
 run: .venv/run .env  ## Serve on http://127.0.0.1:8080; PORT=9000 and HOST=0.0.0.0 move it.
 	@$(VENV) -m flask start
@@ -22,8 +22,9 @@ lock: .venv/test  ## Bring the locked requirements to the newest versions.
 	@$(VENV) -m uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml --group dev \
 		-o requirements-dev.txt
 
-openapi: .venv/test  ## Write docs/openapi.json.
+docs: .venv/test  ## Write what is generated in docs/: openapi.json and the diagram in data-model.md.
 	@$(VENV) -m flask openapi write docs/openapi.json
+	@PYTHONPATH=src $(VENV) docs/data_model.py
 
 .env: .env.sample | .venv/run
 	@$(VENV) -c 'import pathlib, secrets; \

@@ -36,15 +36,15 @@ def server_url(request: pytest.FixtureRequest) -> URL:
 
 
 @pytest.fixture(scope="session")
-def make_database(server_url: URL, worker_id: str) -> Iterator[Callable[[str], URL]]:
+def make_database(server_url: URL, worker_id: str) -> Iterator[Callable[..., URL]]:
     """Makes an empty database of that name, dropped at the end of the run."""
     admin = create_engine(server_url, isolation_level="AUTOCOMMIT")
     made = []
 
-    def make(name: str) -> URL:
+    def make(name: str, options: str = "") -> URL:
         database = f"test_{name}_{worker_id}_{os.getpid()}"
         with admin.connect() as connection:
-            connection.execute(text(f"CREATE DATABASE {database}"))
+            connection.execute(text(f"CREATE DATABASE {database} {options}"))
         made.append(database)
         return server_url.set(database=database)
 

@@ -112,6 +112,18 @@ class TestDatabase:
         run(runner, "db", "drop", "--yes")
         assert tables(runner) == set()
 
+    def test_in_a_locale_that_does_not_know_its_capitals_is_warned_about(self, make_database, make_app):
+        url = make_database("capitals", "LOCALE 'C' TEMPLATE template0")
+        result = make_app(url).test_cli_runner().invoke(args=["db", "create"])
+        assert result.exit_code == 0
+        assert f"The locale of the database {url.database} does not know" in result.stderr
+
+    def test_without_tables_says_how_to_make_them(self, make_runner):
+        assert (
+            run(make_runner(), "users", "list", code=1)
+            == "Error: The tables are missing: flask db create makes them.\n"
+        )
+
     def test_without_the_right_to_make_tables_names_the_way_out(self, make_database, make_app, server_url):
         url = make_database("grants")
         with db_connection(url) as connection:

@@ -11,12 +11,12 @@ from flask import Flask, current_app
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 from flask_migrate import upgrade
 from flask_migrate.cli import db as db_cli
-from sqlalchemy import text
+from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 from werkzeug.serving import make_server
 
 from mediatheque.auth import accounts
-from mediatheque.errors import diagnosis
+from mediatheque.errors import UNDEFINED_TABLE, diagnosis
 from mediatheque.extensions import db
 from mediatheque.kit.models import Base
 from mediatheque.kit.postgres import PostgresError
@@ -39,6 +39,8 @@ def sentences() -> Iterator[None]:
                 f"The user {url.username} may not make tables in the database {url.database}. Its owner may: "
                 f'ALTER DATABASE "{url.database}" OWNER TO "{url.username}";'
             ) from error
+        if diagnosis(error, "sqlstate") == UNDEFINED_TABLE:
+            raise click.ClickException("The tables are missing: flask db create makes them.") from error
         raise click.ClickException(f"The database {url.render_as_string()} says: {error.orig}") from error
 
 
@@ -47,8 +49,19 @@ def sentences() -> Iterator[None]:
 def create() -> None:
     """Make the tables, or bring them to the newest migration."""
     with sentences():
-        upgrade()
+        make_tables()
     click.echo("Tables have been created.")
+
+
+def make_tables() -> None:
+    """The newest migration; warns where the database's locale keeps search from disregarding case."""
+    upgrade()
+    if db.session.scalar(select(func.lower("É"))) != "é":
+        click.echo(
+            f"The locale of the database {db.engine.url.database} does not know that É is é in capitals: search and "
+            "sorting tell capitals apart beyond A to Z. A database made with LOCALE 'C.UTF-8' TEMPLATE template0 does.",
+            err=True,
+        )
 
 
 @db_cli.command("seed")
@@ -105,7 +118,7 @@ def start(script: ScriptInfo) -> None:
     host, port = app.config["HOST"], app.config["PORT"]
     with _listening(host, port) as listener, app.app_context():
         with sentences():
-            upgrade()
+            make_tables()
             seed_if_empty()
             published = accounts.with_published_password()
         if published and not _is_loopback(host):

@@ -125,22 +125,17 @@ class Listing:
                     "description": "The sort key, `-` in front for descending. Default: `-id`, or relevance with `q`."
                 },
             ),
-            "q": TextField(
-                validate=Length(0, 255),
-                metadata={
-                    "description": f"A part of the {' or '.join(self._words())}; case and accents do not matter."
-                },
-            ),
             **self.equal,
         }
+        if self.search:
+            words = " or ".join(column.key.removesuffix("_folded") for column in self.search)
+            description = f"A part of the {words}; case and accents do not matter."
+            members["q"] = TextField(validate=Length(0, 255), metadata={"description": description})
         for name in self.ranges:
             members[f"min_{name}"] = IntegerParameter(-INTEGER_MAX - 1, INTEGER_MAX)
             members[f"max_{name}"] = IntegerParameter(-INTEGER_MAX - 1, INTEGER_MAX)
         self.parameters = Parameters.from_dict(members)()
         self.query = lru_cache(maxsize=500)(self._query)
-
-    def _words(self) -> list[str]:
-        return [column.key.removesuffix("_folded") for column in self.search]
 
     def arguments(self) -> dict[str, Any]:
         """The request's parameters, checked; 422 otherwise."""
