@@ -6,6 +6,7 @@ from pathlib import Path
 import orjson
 from flask import Blueprint, Flask, Response, current_app, send_from_directory
 
+from mediatheque.kit.access import public
 from mediatheque.kit.openapi import Api
 
 blueprint = Blueprint("docs", __name__)
@@ -53,21 +54,25 @@ def swagger_ui() -> Path:
 
 
 @blueprint.get("/openapi.json")
+@public
 def openapi() -> Response:
     return Response(current_app.extensions["openapi"], mimetype="application/json")
 
 
 @blueprint.get("/docs")
+@public
 def docs() -> Response:
     return Response(PAGE, mimetype="text/html")
 
 
 @blueprint.get("/docs/start.js")
+@public
 def start() -> Response:
     return Response(START, mimetype="text/javascript")
 
 
 @blueprint.get("/docs/<path:name>")
+@public
 def asset(name: str) -> Response:
     return send_from_directory(swagger_ui(), name, max_age=86400)
 

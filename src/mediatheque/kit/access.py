@@ -1,6 +1,7 @@
 """Who is asking, and what they may do. auth registers the one statement that loads ``current_user``."""
 
-from typing import NoReturn, TypeVar
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeVar
 
 from flask_jwt_extended import current_user, verify_jwt_in_request
 from flask_jwt_extended.exceptions import InvalidHeaderError
@@ -10,6 +11,13 @@ from mediatheque.extensions import db
 from mediatheque.kit.models import BIGINT_MAX, Base, noun
 
 Row = TypeVar("Row", bound=Base)
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+def public(view: View) -> View:
+    """Marks a view that anybody may use: on a plain Flask blueprint as well."""
+    view.access = "public"  # type: ignore[attr-defined]
+    return view
 
 
 def refuse(status: int, message: str | None = None, errors: dict[str, list[str]] | None = None) -> NoReturn:

@@ -93,13 +93,23 @@ class Api(SmorestApi):
         scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
         self.spec.components.security_scheme("bearer", scheme)
 
+    # What follows would put the library's own error body, ETags and paging in place of ours.
+
     def _register_error_handlers(self) -> None:
         pass
 
     def _register_responses(self) -> None:
-        for status in HTTPStatus:
-            response = {"description": status.phrase, "content": {PROBLEM: {"schema": self.ERROR_SCHEMA}}}
-            self.spec.components.response(status.name, response, lazy=True)
+        descriptions = {status.name: status.phrase for status in HTTPStatus}
+        descriptions[self.DEFAULT_ERROR_RESPONSE_NAME] = "Any other error"
+        for name, description in descriptions.items():
+            response = {"description": description, "content": {PROBLEM: {"schema": self.ERROR_SCHEMA}}}
+            self.spec.components.response(name, response, lazy=True)
+
+    def _register_etag_headers(self) -> None:
+        pass
+
+    def _register_pagination_header(self) -> None:
+        pass
 
 
 def _id_parameter(_: IdConverter) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 import orjson
 from flask import Response, request
-from marshmallow import RAISE, ValidationError, fields, validate
+from marshmallow import RAISE, ValidationError, fields
 from marshmallow import Schema as MarshmallowSchema
 from sqlalchemy import (
     BigInteger,
@@ -34,7 +34,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from mediatheque.kit.access import refuse
 from mediatheque.kit.models import BIGINT_MAX, INTEGER_MAX, folded
-from mediatheque.kit.schemas import BooleanParameter, IntegerParameter, Length, TextField
+from mediatheque.kit.schemas import BooleanParameter, IntegerParameter, Length, OneOf, TextField
 from mediatheque.kit.wire import NESTED_IN_LIST, Query, Wire, answer, read
 
 MOST = 1000
@@ -120,7 +120,7 @@ class Listing:
         keys = [word for key in ("id", *self.sort) for word in (key, f"-{key}")]
         members: dict[str, Any] = {
             "sort": fields.String(
-                validate=validate.OneOf(keys, error="Must be one of {choices}, not {input}."),
+                validate=OneOf(keys),
                 metadata={
                     "description": "The sort key, `-` in front for descending. Default: `-id`, or relevance with `q`."
                 },
@@ -132,8 +132,8 @@ class Listing:
             description = f"A part of the {words}; case and accents do not matter."
             members["q"] = TextField(validate=Length(0, 255), metadata={"description": description})
         for name in self.ranges:
-            members[f"min_{name}"] = IntegerParameter(-INTEGER_MAX - 1, INTEGER_MAX)
-            members[f"max_{name}"] = IntegerParameter(-INTEGER_MAX - 1, INTEGER_MAX)
+            members[f"min_{name}"] = IntegerParameter(-INTEGER_MAX, INTEGER_MAX)
+            members[f"max_{name}"] = IntegerParameter(-INTEGER_MAX, INTEGER_MAX)
         self.parameters = Parameters.from_dict(members)()
         self.query = lru_cache(maxsize=500)(self._query)
 
@@ -159,7 +159,7 @@ class Listing:
         try:
             cursor = Cursor.decode(text, sort)
             if order.key == RELEVANCE:
-                return f"rank {range(len(self._ranks())).index(cursor.value)}", {"id": cursor.id}
+                return f"rank {_index(cursor.value, len(self._ranks()))}", {"id": cursor.id}
             value = _typed(self.wire.model.__table__.c[order.key], cursor.value)
         except ValueError:
             refuse(422, errors={"cursor": ["Must come from the Link header of a page of this list in this order."]})
@@ -253,6 +253,13 @@ def _typed(column: Any, value: Any) -> Any:
         largest = BIGINT_MAX if isinstance(column.type, BigInteger) else INTEGER_MAX
         if (python is int and abs(value) <= largest) or (python is str and "\0" not in value):
             return value
+    raise ValueError
+
+
+def _index(value: Any, end: int) -> int:
+    """*value* as an index below *end*; ValueError if it cannot be one."""
+    if type(value) is int and 0 <= value < end:
+        return value
     raise ValueError
 
 

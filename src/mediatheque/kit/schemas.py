@@ -41,12 +41,24 @@ class Length(validate.Length):
         return value
 
 
-def limits(minimum: int, maximum: int) -> list[validate.Validator]:
-    """Validators for an integer, each with a message that names the limit and the value."""
-    return [
-        validate.Range(min=minimum, error="Must be at least {min}, not {input}."),
-        validate.Range(max=maximum, error="Must be at most {max}, not {input}."),
-    ]
+class OneOf(validate.OneOf):
+    """One of some words, with a message that lists them."""
+
+    default_message = "Must be one of {choices}, not {input}."
+
+    def _format_error(self, value: object) -> str:
+        return super()._format_error(shown(value))
+
+
+class Range(validate.Range):
+    """Limits of a number, with messages that name the limit and the value."""
+
+    def __call__(self, value: Any) -> Any:
+        if self.min is not None and value < self.min:
+            raise ValidationError(f"Must be at least {self.min}, not {shown(value)}.")
+        if self.max is not None and value > self.max:
+            raise ValidationError(f"Must be at most {self.max}, not {shown(value)}.")
+        return value
 
 
 class TextField(fields.String):
@@ -81,10 +93,13 @@ class BooleanField(fields.Boolean):
 
 
 class IntegerParameter(IntegerField):
-    """An integer in a query string, where all is text."""
+    """An integer in a query string, where all is text.
 
-    def __init__(self, minimum: int = -BIGINT_MAX - 1, maximum: int = BIGINT_MAX, **kwargs: Any) -> None:
-        super().__init__(validate=limits(minimum, maximum), **kwargs)
+    The least number of a column is left out: PostgreSQL reads ``-2147483648::integer`` as minus a number too large.
+    """
+
+    def __init__(self, minimum: int = -BIGINT_MAX, maximum: int = BIGINT_MAX, **kwargs: Any) -> None:
+        super().__init__(validate=Range(minimum, maximum), **kwargs)
 
     def _validated(self, value: Any) -> int:
         if not re.fullmatch(r"-?[0-9]{1,100}", value):
@@ -118,7 +133,7 @@ class Converter(ModelConverter):
             kwargs["validate"] = [Length(*info["length"])]
         elif isinstance(column.type, Integer):
             limit = _LIMITS[BigInteger if isinstance(column.type, BigInteger) else Integer]
-            kwargs["validate"] = limits(*info.get("range", limit))
+            kwargs["validate"] = [Range(*info.get("range", limit))]
 
 
 class StrictSchema(ma.Schema):  # type: ignore[name-defined]

@@ -43,13 +43,8 @@ T = TypeVar("T")
 Row = Sequence[Any]
 Builder = Callable[[Sequence[Row], Sequence[dict[int, list[Any]]]], list[Any]]
 
-# A field whose way to JSON is one of these is written as the driver gives it: orjson does the same.
-_PLAIN = {
-    fields.String._serialize,  # noqa: SLF001 (the function is what decides, whatever the subclass)
-    fields.Integer._serialize,  # noqa: SLF001
-    fields.Boolean._serialize,  # noqa: SLF001
-    fields.DateTime._serialize,  # noqa: SLF001
-}
+# Fields whose values orjson writes, as the driver gives them, just as Marshmallow would.
+_PLAIN = (fields.String, fields.Integer, fields.Boolean, fields.DateTime)
 
 
 class Query:
@@ -152,8 +147,7 @@ class Shape:
                 self.lists.append(_nested_list(inner.schema, relation))
                 return f"l[{len(self.lists) - 1}].get(r[{self.place(entity, 'id')}], [])"
             return self._joined(inner.schema, relation, entity, optional=optional)
-        plain = type(item)._serialize in _PLAIN and not getattr(item, "as_string", False)  # noqa: SLF001
-        if not plain or getattr(item, "format", "iso") != "iso":
+        if not _is_plain(item):
             raise TypeError(f"{type(schema).__name__}.{name}: a {type(item).__name__} cannot be compiled.")
         return f"r[{self.place(entity, attribute)}]"
 
@@ -170,6 +164,13 @@ class Shape:
         for target, on, optional in self.joins:
             source = join(source, target, on, isouter=optional)
         return select(*self.columns).select_from(source)
+
+
+def _is_plain(item: fields.Field[Any]) -> bool:
+    if getattr(item, "as_string", False) or getattr(item, "format", "iso") != "iso":
+        return False
+    kinds = [kind for kind in _PLAIN if isinstance(item, kind)]
+    return any(type(item)._serialize is kind._serialize for kind in kinds)  # noqa: SLF001 (subclasses may change it)
 
 
 def _builder(expression: str) -> Builder:

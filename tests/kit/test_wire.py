@@ -1,0 +1,74 @@
+"""The reader's connections: one that died is replaced, a value that no column holds is an error of SQLAlchemy's."""
+
+import pytest
+from flask_migrate import upgrade
+from sqlalchemy import bindparam, select, text
+from sqlalchemy.exc import DataError, InterfaceError, OperationalError
+
+from mediatheque.extensions import db
+from mediatheque.kit import wire
+from mediatheque.library.models import Genre
+
+
+@pytest.fixture(scope="session")
+def serving(make_database, make_app):
+    """The application on a database of its own, so that its connections are its own."""
+    app = make_app(make_database("wire"))
+    with app.app_context():
+        upgrade()
+    return app
+
+
+def end_all_others():
+    """End every connection to the database but the one that does it."""
+    with db.engine.connect() as connection:
+        ended = connection.execute(
+            text(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid <> pg_backend_pid() AND backend_type = 'client backend'"
+            )
+        )
+        return len(ended.all())
+
+
+@pytest.mark.parametrize("path", ["/genres", "/genres?q=a", "/genres?count=true&limit=1", "/collections"])
+def test_a_read_is_tried_once_more_on_a_new_connection(serving, path):
+    client = serving.test_client()
+    assert client.get(path).status_code == 200
+    with serving.app_context():
+        assert end_all_others() >= 1
+    assert client.get(path).status_code == 200
+
+
+def test_a_read_is_not_tried_a_third_time(serving):
+    tries = []
+
+    def work(connection):
+        tries.append(connection)
+        with db.engine.connect() as other:
+            other.execute(
+                text("SELECT pg_terminate_backend(:pid)"),
+                {"pid": connection.connection.driver_connection.info.backend_pid},
+            )
+        return wire.Query(select(Genre.id)).rows(connection, {})
+
+    with serving.app_context(), pytest.raises((InterfaceError, OperationalError)):
+        wire.read(work)
+    assert len(tries) == 2
+
+
+@pytest.mark.parametrize("inline", [False, True])
+def test_a_value_beyond_its_column_is_an_error_of_sqlalchemy(serving, inline):
+    query = wire.Query(select(Genre.id).where(Genre.id == bindparam("id")), inline=inline)
+    with serving.app_context():
+        with pytest.raises(DataError):
+            wire.read(lambda connection: query.rows(connection, {"id": "x"}))
+        assert wire.read(lambda connection: query.rows(connection, {"id": 1})) == []
+
+
+def test_a_query_is_rendered_once(serving):
+    query = wire.Query(select(Genre.id).where(Genre.id == bindparam("id")))
+    with serving.app_context():
+        for values in ({"id": 1}, {"id": 2}):
+            assert wire.read(lambda connection, values=values: query.rows(connection, values)) == []
+    assert len(query._rendered) == 1
