@@ -8,7 +8,7 @@ import pytest
 from flask_migrate import upgrade
 from marshmallow import Schema as MarshmallowSchema
 from marshmallow import fields
-from sqlalchemy import delete, event, insert, inspect, select
+from sqlalchemy import delete, event, insert, select
 from sqlalchemy.orm import Session, selectinload, undefer
 
 from contract.resources import FACTORIES, LISTINGS, SCRIPTS, columns, filled, make_many, nulls, texts
@@ -188,8 +188,3 @@ class TestUnknownField:
         odd = MarshmallowSchema.from_dict({"odd": field}, name="Odd")
         with pytest.raises(TypeError, match=rf"^Odd\.odd: a {type(field).__name__} cannot be compiled\.$"):
             Wire(UserFactory._meta.model, odd())
-
-    def test_is_none_of_the_plain_ones(self):
-        model = UserFactory._meta.model
-        plain = {column.key: fields.Raw() for column in inspect(model).columns}
-        assert Wire(model, MarshmallowSchema.from_dict(plain)())
