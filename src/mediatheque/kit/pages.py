@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 import orjson
@@ -15,6 +15,7 @@ from marshmallow import RAISE, ValidationError, fields
 from marshmallow import Schema as MarshmallowSchema
 from sqlalchemy import (
     BigInteger,
+    Column,
     ColumnElement,
     Connection,
     Integer,
@@ -27,6 +28,7 @@ from sqlalchemy import (
     not_,
     or_,
     select,
+    true,
     tuple_,
     union_all,
 )
@@ -83,19 +85,95 @@ class Cursor:
         raise ValueError
 
 
-@dataclass(frozen=True)
-class Order:
-    """By which column a list is sorted, and which way."""
+class Order(Protocol):
+    """The order of a list: what ORDER BY, the cursor and the page after it have to agree on."""
 
-    key: str
+    @property
+    def key(self) -> str:
+        """The column of `parts` whose value goes into the cursor."""
+
+    def terms(self, columns: Any) -> list[ColumnElement[Any]]:
+        """The terms of ORDER BY."""
+
+    def place(self, value: Any, id: int) -> tuple[str, dict[str, Any]]:
+        """Where a cursor points: a name for `parts`, and its parameters. ValueError if no row can have that value."""
+
+    def parts(self, position: str) -> list[Select[Any]]:
+        """What follows *position* (all, if it is empty), in order, as index ranges that share no row."""
+
+
+@dataclass(frozen=True)
+class ByColumn:
+    """By a column, ties by the id in the same direction. Rows without a value come last ascending, first descending."""
+
+    column: Column[Any]
     down: bool
 
-    def of(self, columns: Any) -> list[ColumnElement[Any]]:
-        """The terms of ORDER BY: the key, and the id in the same direction to decide ties."""
-        if self.key == RELEVANCE:
-            return [columns[RELEVANCE], columns["id"].desc()]
+    @property
+    def key(self) -> str:
+        return self.column.key
+
+    def terms(self, columns: Any) -> list[ColumnElement[Any]]:
         names = ["id"] if self.key == "id" else [self.key, "id"]
         return [columns[name].desc() if self.down else columns[name] for name in names]
+
+    def place(self, value: Any, id: int) -> tuple[str, dict[str, Any]]:
+        value = _typed(self.column, value)
+        if self.key == "id":
+            return "id", {"id": id}
+        return ("null", {"id": id}) if value is None else ("value", {"value": value, "id": id})
+
+    def parts(self, position: str) -> list[Select[Any]]:
+        table: Any = self.column.table
+        id = bindparam("id", type_=BigInteger)
+        beyond_id = table.c.id < id if self.down else table.c.id > id
+        here, last = tuple_(self.column, table.c.id), tuple_(bindparam("value", type_=self.column.type), id)
+        without, with_value = self.column.is_(None), self.column.is_not(None)
+        ranges = {
+            "": [true()],
+            "id": [beyond_id],
+            "null": [and_(without, beyond_id), with_value] if self.down else [and_(without, beyond_id)],
+            "value": [here < last if self.down else here > last],
+        }[position]
+        if position == "value" and self.column.nullable and not self.down:
+            ranges.append(without)
+        return [select(*table.c).where(one).order_by(*self.terms(table.c)) for one in ranges]
+
+
+@dataclass(frozen=True)
+class ByRelevance:
+    """Titles that equal ``q``, that begin with it, that contain it, then the rest; each newest first."""
+
+    title: Column[Any]
+    others: Sequence[Column[Any]]
+    key = RELEVANCE
+
+    def terms(self, columns: Any) -> list[ColumnElement[Any]]:
+        return [columns[RELEVANCE], columns["id"].desc()]
+
+    def place(self, value: Any, id: int) -> tuple[str, dict[str, Any]]:
+        if type(value) is not int or not 0 <= value < len(self.ranks()):
+            raise ValueError
+        return str(value), {"id": id}
+
+    def parts(self, position: str) -> list[Select[Any]]:
+        table: Any = self.title.table
+        first = int(position or 0)
+        parts = [
+            select(*table.c, literal(number, Integer).label(RELEVANCE)).where(rank).order_by(table.c.id.desc())
+            for number, rank in enumerate(self.ranks())
+        ][first:]
+        if position:
+            parts[0] = parts[0].where(table.c.id < bindparam("id", type_=BigInteger))
+        return parts
+
+    def ranks(self) -> list[Condition]:
+        equal = self.title == folded(bindparam("q", type_=Text))
+        begins, contains = self.title.like(_beginning()), self.title.like(_containing())
+        ranks = [equal, and_(begins, not_(equal)), and_(contains, not_(begins))]
+        if self.others:
+            ranks.append(and_(or_(*(other.like(_containing()) for other in self.others)), not_(contains)))
+        return ranks
 
 
 @dataclass(eq=False)
@@ -114,23 +192,23 @@ class Listing:
     equal: Mapping[str, fields.Field[Any]] = field(default_factory=dict)
     ranges: Sequence[str] = ()
     parameters: MarshmallowSchema = field(init=False)
-    query: Callable[[Order, str, tuple[str, ...]], Query] = field(init=False)
+    orders: dict[str, Order] = field(init=False, default_factory=dict)
+    query: Callable[[str, str, tuple[str, ...]], Query] = field(init=False)
 
     def __post_init__(self) -> None:
-        keys = [word for key in ("id", *self.sort) for word in (key, f"-{key}")]
-        members: dict[str, Any] = {
-            "sort": fields.String(
-                validate=OneOf(keys),
-                metadata={
-                    "description": "The sort key, `-` in front for descending. Default: `-id`, or relevance with `q`."
-                },
-            ),
-            **self.equal,
-        }
+        columns: Any = self.wire.model.__table__.c
+        for word, name in {"id": "id", **{word: attribute.key for word, attribute in self.sort.items()}}.items():
+            self.orders |= {word: ByColumn(columns[name], down=False), f"-{word}": ByColumn(columns[name], down=True)}
+        description = "The sort key, `-` in front for descending. Default: `-id`, or relevance with `q`."
+        sort = fields.String(validate=OneOf(list(self.orders)), metadata={"description": description})
+        members: dict[str, Any] = {"sort": sort}
         if self.search:
-            words = " or ".join(column.key.removesuffix("_folded") for column in self.search)
+            title, *others = [columns[attribute.key] for attribute in self.search]
+            self.orders[RELEVANCE] = ByRelevance(title, others)
+            words = " or ".join(column.key.removesuffix("_folded") for column in (title, *others))
             description = f"A part of the {words}; case and accents do not matter."
             members["q"] = TextField(validate=Length(0, 255), metadata={"description": description})
+        members |= self.equal
         for name in self.ranges:
             members[f"min_{name}"] = IntegerParameter(-INTEGER_MAX, INTEGER_MAX)
             members[f"max_{name}"] = IntegerParameter(-INTEGER_MAX, INTEGER_MAX)
@@ -150,23 +228,6 @@ class Listing:
             arguments.pop("q", None)
         return arguments
 
-    def order(self, sort: str) -> Order:
-        key = sort.removeprefix("-")
-        return Order(self.sort[key].key if key in self.sort else key, down=sort.startswith("-"))
-
-    def position(self, order: Order, sort: str, text: str) -> tuple[str, dict[str, Any]]:
-        """Where the page begins: a name for `query` and its parameters. 422 for a cursor of another list."""
-        try:
-            cursor = Cursor.decode(text, sort)
-            if order.key == RELEVANCE:
-                return f"rank {_index(cursor.value, len(self._ranks()))}", {"id": cursor.id}
-            value = _typed(self.wire.model.__table__.c[order.key], cursor.value)
-        except ValueError:
-            refuse(422, errors={"cursor": ["Must come from the Link header of a page of this list in this order."]})
-        if value is None or order.key == "id":
-            return "id" if order.key == "id" else "null", {"id": cursor.id}
-        return "value", {"value": value, "id": cursor.id}
-
     def conditions(self, given: Sequence[str]) -> list[Condition]:
         found: list[Condition] = []
         for name in given:
@@ -181,58 +242,18 @@ class Listing:
                 found.append(getattr(self.wire.model, name) == bindparam(name))
         return found
 
-    def _ranks(self) -> list[Condition]:
-        """What `q` matches, best first: the title equals it, begins with it, contains it; the others contain it."""
-        title, *others = self.search
-        equal = title == folded(bindparam("q", type_=Text))
-        begins, contains = title.like(_beginning()), title.like(_containing())
-        ranks = [equal, and_(begins, not_(equal)), and_(contains, not_(begins))]
-        if others:
-            ranks.append(and_(or_(*(other.like(_containing()) for other in others)), not_(contains)))
-        return ranks
-
-    def _query(self, order: Order, position: str, given: tuple[str, ...]) -> Query:
+    def _query(self, sort: str, position: str, given: tuple[str, ...]) -> Query:
         """The page of the list at *position* with the filters *given*; its values are bound later."""
-        table = self.wire.model.__table__
+        order = self.orders[sort]
         most = bindparam("most", type_=BigInteger)
-        filters = self.conditions([name for name in given if name != "q" or order.key != RELEVANCE])
-        parts: list[Select[Any]] = []
-        for rank, branch in enumerate(self._branches(order, position)):
-            if branch is not None:
-                extra = [literal(rank, Integer).label(RELEVANCE)] if order.key == RELEVANCE else []
-                part = select(*table.c, *extra).where(*branch, *filters)
-                parts.append(
-                    part.order_by(*order.of(table.c if not extra else {**table.c, RELEVANCE: extra[0]})).limit(most)
-                )
+        filters = self.conditions([name for name in given if name != "q" or sort != RELEVANCE])
+        parts = [part.where(*filters).limit(most) for part in order.parts(position)]
         rows = parts[0]
         if len(parts) > 1:
             together = union_all(*(select(part.subquery()) for part in parts)).subquery()
-            rows = select(*together.c).order_by(*order.of(together.c)).limit(most)
+            rows = select(*together.c).order_by(*order.terms(together.c)).limit(most)
         inline = "q" in given or (bool(given) and order.key != "id") or any(n[:4] in ("min_", "max_") for n in given)
-        return self.wire.page(rows, order.key, order.of, inline=inline)
-
-    def _branches(self, order: Order, position: str) -> list[list[Condition] | None]:
-        """The index ranges that follow *position*, in order; None for one that lies before it."""
-        columns = self.wire.model.__table__.c
-        id = bindparam("id", type_=BigInteger)
-        beyond_id = columns.id < id if order.down or order.key == RELEVANCE else columns.id > id
-        if order.key == RELEVANCE:
-            first = int(position.removeprefix("rank ")) if position else 0
-            return [
-                None if n < first else [rank, beyond_id] if position and n == first else [rank]
-                for n, rank in enumerate(self._ranks())
-            ]
-        if position == "":
-            return [[]]
-        if position == "id":
-            return [[beyond_id]]
-        key = columns[order.key]
-        if position == "null":
-            nulls = [key.is_(None), beyond_id]
-            return [nulls, [key.is_not(None)]] if order.down else [nulls]
-        here, last = tuple_(key, columns.id), tuple_(bindparam("value", type_=key.type), id)
-        values = [here < last if order.down else here > last]
-        return [values, [key.is_(None)]] if key.nullable and not order.down else [values]
+        return self.wire.page(rows, order.key, order.terms, inline=inline)
 
     def total(self, given: tuple[str, ...]) -> Query:
         return Query(
@@ -256,13 +277,6 @@ def _typed(column: Any, value: Any) -> Any:
     raise ValueError
 
 
-def _index(value: Any, end: int) -> int:
-    """*value* as an index below *end*; ValueError if it cannot be one."""
-    if type(value) is int and 0 <= value < end:
-        return value
-    raise ValueError
-
-
 def _escaped() -> ColumnElement[str]:
     # Escaped after folding, in SQL: NFKD can make a % of a character that is none.
     return func.regexp_replace(folded(bindparam("q", type_=Text)), r"([\\%_])", r"\\\1", "g", type_=Text)
@@ -282,9 +296,8 @@ def page(listing: Listing) -> Response:
     given = tuple(name for name in arguments if name not in ("limit", "cursor", "sort", "count"))
     values = {name: arguments[name] for name in given}
     limit, sort = arguments["limit"], arguments.get("sort") or (RELEVANCE if "q" in arguments else "-id")
-    order = listing.order(sort)
-    position, place = listing.position(order, sort, arguments["cursor"]) if "cursor" in arguments else ("", {})
-    query = listing.query(order, position, given)
+    position, place = _position(listing.orders[sort], sort, arguments.get("cursor"))
+    query = listing.query(sort, position, given)
 
     def work(connection: Connection) -> Response:
         headers = {}
@@ -298,3 +311,14 @@ def page(listing: Listing) -> Response:
         return answer(listing.wire.build(connection, rows, NESTED_IN_LIST), headers=headers)
 
     return read(work)
+
+
+def _position(order: Order, sort: str, cursor: str | None) -> tuple[str, dict[str, Any]]:
+    """Where the page begins, as `Order.place` names it; 422 for a cursor that no page of this list gave."""
+    if cursor is None:
+        return "", {}
+    try:
+        last = Cursor.decode(cursor, sort)
+        return order.place(last.value, last.id)
+    except ValueError:
+        refuse(422, errors={"cursor": ["Must come from the Link header of a page of this list in this order."]})
