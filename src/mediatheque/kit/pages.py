@@ -208,10 +208,13 @@ class Listing:
             words = " or ".join(column.key.removesuffix("_folded") for column in (title, *others))
             description = f"A part of the {words}; case and accents do not matter."
             members["q"] = TextField(validate=Length(0, 255), metadata={"description": description})
-        members |= self.equal
+        for name, parameter in self.equal.items():
+            parameter.metadata["description"] = f"Only those with this {name}."
+            members[name] = parameter
         for name in self.ranges:
-            members[f"min_{name}"] = IntegerParameter(-INTEGER_MAX, INTEGER_MAX)
-            members[f"max_{name}"] = IntegerParameter(-INTEGER_MAX, INTEGER_MAX)
+            for bound, words in (("min", "at least"), ("max", "at most")):
+                metadata = {"description": f"Only those with a {name} of {words} this."}
+                members[f"{bound}_{name}"] = IntegerParameter(-INTEGER_MAX, INTEGER_MAX, metadata=metadata)
         self.parameters = Parameters.from_dict(members)()
         self.query = lru_cache(maxsize=500)(self._query)
 

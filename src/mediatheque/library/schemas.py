@@ -133,7 +133,7 @@ class BookSchema(Schema):
     format_id = auto_field(required=True, allow_none=False)
     user_id = auto_field(dump_only=True)
     author = auto_field()
-    isbn = IsbnField(allow_none=True)
+    isbn = IsbnField(allow_none=True, metadata={"description": "ISBN-10 or ISBN-13; answered as ISBN-13."})
     published_year = auto_field()
     created_at = auto_field(dump_only=True)
     updated_at = auto_field(dump_only=True)
