@@ -209,7 +209,7 @@ class Listing:
             description = f"A part of the {words}; case and accents do not matter."
             members["q"] = TextField(validate=Length(0, 255), metadata={"description": description})
         for name, parameter in self.equal.items():
-            parameter.metadata["description"] = f"Only those with this {name}."
+            parameter.metadata = {"description": f"Only those with this {name}."}
             members[name] = parameter
         for name in self.ranges:
             for bound, words in (("min", "at least"), ("max", "at most")):
