@@ -117,6 +117,18 @@ def test_in_a_body(client, connection, sign_in, method, path, member, kind):
     assert row_counts(connection) == before
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "member", "kind"),
+    [one for one in bodies() if "string" in one.values[3] and not one.values[1].endswith("login")],
+)
+def test_with_a_control_character_is_named(client, sign_in, method, path, member, kind):
+    headers = sign_in(UserFactory(is_admin=True))
+    address, body = valid(path)
+    rest = body if method == "post" else {}
+    answer = client.open(address, method=method, json=rest | {member: "a bell\arings"}, headers=headers)
+    assert (answer.status_code, answer.json["errors"]) == (422, {member: ["Must not contain control characters."]})
+
+
 @pytest.mark.parametrize(("path", "name", "kind"), list(parameters()))
 def test_in_a_parameter(client, connection, path, name, kind):
     FACTORIES[LISTINGS[path].wire.model]()

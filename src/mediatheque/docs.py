@@ -39,7 +39,7 @@ START = """SwaggerUIBundle({
 
 
 def rendered(api: Api) -> bytes:
-    """The OpenAPI document as it is served, and as docs/openapi.json holds it."""
+    """The OpenAPI document as it is served."""
     document = api.spec.to_dict()
     ordered = {name: document[name] for name in ("openapi", "info", "tags", "paths", "components")}
     return orjson.dumps(ordered, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)

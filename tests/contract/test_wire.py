@@ -7,7 +7,7 @@ import psycopg
 import pytest
 from flask_migrate import upgrade
 from marshmallow import Schema as MarshmallowSchema
-from marshmallow import fields
+from marshmallow import fields, post_dump
 from sqlalchemy import delete, event, insert, select
 from sqlalchemy.orm import Session, selectinload, undefer
 
@@ -188,3 +188,14 @@ class TestUnknownField:
         odd = MarshmallowSchema.from_dict({"odd": field}, name="Odd")
         with pytest.raises(TypeError, match=rf"^Odd\.odd: a {type(field).__name__} cannot be compiled\.$"):
             Wire(UserFactory._meta.model, odd())
+
+    def test_is_refused_when_a_hook_would_change_what_is_dumped(self):
+        class Hooked(MarshmallowSchema):
+            name = fields.String()
+
+            @post_dump
+            def shout(self, data, **_):
+                return {"name": data["name"].upper()}
+
+        with pytest.raises(TypeError, match="^Hooked: a schema with post_dump hooks cannot be compiled"):
+            Wire(UserFactory._meta.model, Hooked())

@@ -172,10 +172,12 @@ def serving(app):
     server = make_server("127.0.0.1", 0, app)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
-    yield server.port
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server.port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_chunked_bodies_are_read_whole_or_refused_by_a_real_server(app):

@@ -40,8 +40,16 @@ class UserSchema(Schema):
 
     id = auto_field(dump_only=True)
     name = auto_field()
-    email = EmailField(required=True)
-    password = PasswordField(required=True, load_only=True)
+    email = EmailField(required=True, metadata={"format": "email"})
+    password = PasswordField(
+        required=True,
+        load_only=True,
+        metadata={
+            "format": "password",
+            "minLength": passwords.SHORTEST,
+            "description": f"At most {passwords.LONGEST} bytes of UTF-8.",
+        },
+    )
     is_admin = auto_field(dump_only=True)
 
 

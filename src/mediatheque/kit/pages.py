@@ -308,7 +308,7 @@ def page(listing: Listing) -> Response:
         if len(rows) > limit:
             rows = rows[:limit]
             onward = request.args.to_dict() | {"cursor": Cursor(sort, *rows[-1][-2:]).encode()}
-            headers["Link"] = f'<{request.path.rstrip("/")}?{urlencode(onward)}>; rel="next"'
+            headers["Link"] = f'<{request.script_root}{request.path.rstrip("/")}?{urlencode(onward)}>; rel="next"'
         if arguments["count"]:
             headers["X-Total-Count"] = str(listing.total(given).rows(connection, values)[0][0])
         return answer(listing.wire.build(connection, rows, NESTED_IN_LIST), headers=headers)

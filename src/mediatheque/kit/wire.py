@@ -132,6 +132,8 @@ class Shape:
 
     def walk(self, schema: MarshmallowSchema, entity: Any, *, optional: bool = False) -> str:
         """The Python expression that builds *schema*'s object from a row ``r`` and the nested lists ``l``."""
+        if schema._hooks["post_dump"]:  # noqa: SLF001
+            raise TypeError(f"{type(schema).__name__}: a schema with post_dump hooks cannot be compiled.")
         members = [
             f"{item.data_key or name!r}: {self._member(schema, name, item, entity, optional=optional)}"
             for name, item in schema.dump_fields.items()
