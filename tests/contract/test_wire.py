@@ -197,5 +197,5 @@ class TestUnknownField:
             def shout(self, data, **_):
                 return {"name": data["name"].upper()}
 
-        with pytest.raises(TypeError, match="^Hooked: a schema with post_dump hooks cannot be compiled"):
+        with pytest.raises(TypeError, match=r"^Hooked: a schema with post_dump hooks cannot be compiled"):
             Wire(UserFactory._meta.model, Hooked())
