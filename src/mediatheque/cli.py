@@ -13,7 +13,7 @@ from flask_migrate import upgrade
 from flask_migrate.cli import db as db_cli
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
-from werkzeug.serving import make_server
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from mediatheque.auth import accounts
 from mediatheque.errors import UNDEFINED_TABLE, diagnosis
@@ -110,6 +110,12 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
+class PatientHandler(WSGIRequestHandler):
+    """Waits for a client, but not for ever."""
+
+    timeout = 30  # seconds
+
+
 @click.command("start")
 @click.pass_obj
 def start(script: ScriptInfo) -> None:
@@ -127,7 +133,7 @@ def start(script: ScriptInfo) -> None:
                 f"at {host}, change it: flask users password {published[0]}"
             )
         db.session.remove()
-        server = make_server(host, port, app, threaded=True, fd=listener.fileno())
+        server = make_server(host, port, app, threaded=True, request_handler=PatientHandler, fd=listener.fileno())
         click.echo(f"Mediatheque is at http://{host}:{port} and explains itself at /docs. Ctrl-C stops it.")
         logins = [f"{email} / {password}" for _, email, password, _ in accounts.SEEDED if email in published]
         if logins:

@@ -24,6 +24,7 @@ Errors = dict[str, list[str]]
 
 RETRY_AFTER_SECONDS = 2
 UNDEFINED_TABLE = "42P01"
+COLLISIONS = ("40P01", "40001", "55P03")  # deadlock, serialisation failure, lock not available
 
 SENTENCES = {
     404: "There is nothing at {path}.",
@@ -131,9 +132,11 @@ def _constraint(name: str | None) -> Any:
 
 
 def on_database_away(error: Exception) -> Response:
-    """The database cannot be reached, or did not answer in time."""
-    log.warning("request %s: the database is away: %s", request_id(), getattr(error, "orig", error))
-    response = problem(503, "The database cannot be reached at the moment. Please try again.")
+    """The database cannot be reached, or had to give up this request for another."""
+    log.warning("request %s: not answered by the database: %s", request_id(), getattr(error, "orig", error))
+    collided = isinstance(error, DBAPIError) and diagnosis(error, "sqlstate") in COLLISIONS
+    sentence = "The request collided with another one." if collided else "The database cannot be reached at the moment."
+    response = problem(503, f"{sentence} Please try again.")
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 

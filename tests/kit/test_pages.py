@@ -26,7 +26,8 @@ PARAMETERS = [(path, name) for path, listing in LISTINGS.items() for name in lis
 
 def folded(text):
     """*text* as the database folds it, said once more in Python."""
-    return re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", text)).lower()
+    lower = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", text)).lower()
+    return lower.replace("\u03c2", "\u03c3")
 
 
 def unique_text(model):
@@ -257,6 +258,7 @@ class TestCursor:
             ("created_at", "2026-01-01T00:00:00"),
             ("created_at", "2026-13-01T00:00:00+00:00"),
             ("created_at", "2026-01-01T00:00:00+25:00"),
+            ("created_at", "0001-01-01T00:00:00+23:59"),
             ("created_at", "99999-01-01T00:00:00+00:00"),
             ("created_at", "infinity"),
         ],
@@ -276,8 +278,8 @@ class TestCursor:
     @pytest.mark.parametrize(
         ("sort", "value"),
         [
-            ("created_at", "0001-01-01T00:00:00+14:00"),
-            ("created_at", "9999-12-31T23:59:59.999999-14:00"),
+            ("created_at", "0001-01-01T00:00:00+00:00"),
+            ("created_at", "9999-12-31T23:59:59.999999+00:00"),
             ("title", ""),
             ("title", "\U0010ffff" * 1000),
             ("title", "%(id)s %s \\ '"),

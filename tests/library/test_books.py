@@ -57,6 +57,10 @@ class TestList:
         wanted, _ = BookFactory(title="Le fabuleux destin d'Amélie"), BookFactory()
         assert [book["id"] for book in client.get("/books?q=AMELIE").json] == [wanted.id]
 
+    def test_finds_a_greek_title_in_capitals(self, client):
+        wanted, _ = BookFactory(title="ΟΔΥΣΣΕΥΣ"), BookFactory()
+        assert [book["id"] for book in client.get("/books?q=Ὀδυσσεύς").json] == [wanted.id]
+
     def test_puts_the_titles_that_fit_best_first(self, client):
         author = BookFactory(title="Other", author="Emma Stone")
         contains = BookFactory(title="My Emma")

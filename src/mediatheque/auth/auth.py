@@ -13,6 +13,7 @@ from mediatheque.errors import problem
 from mediatheque.extensions import db
 from mediatheque.kit import wire
 from mediatheque.kit.blueprint import Blueprint
+from mediatheque.kit.schemas import LONGEST_TEXT
 
 blueprint = Blueprint("auth", __name__, description="Accounts and tokens.")
 
@@ -45,6 +46,7 @@ def register(account: dict[str, Any]) -> Response:
 def login(credentials: dict[str, Any]) -> Response:
     """Get a token for an address and its password."""
     user = user_by_email(_normalised(credentials["email"]))
+    db.session.close()  # bcrypt takes its time: others may have the connection meanwhile
     if not passwords.matches(user.password if user else None, credentials["password"]) or user is None:
         return problem(401, "You have entered the wrong email or the wrong password. Please try again.")
     return wire.answer(
@@ -61,6 +63,6 @@ def login(credentials: dict[str, Any]) -> Response:
 def _normalised(address: str) -> str:
     """*address* as registering would store it; as it is if it is none, which nobody has."""
     try:
-        return validate_email(address.strip(), check_deliverability=False).normalized
+        return validate_email(address[:LONGEST_TEXT].strip(), check_deliverability=False).normalized
     except EmailNotValidError:
         return ""

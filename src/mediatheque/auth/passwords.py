@@ -3,6 +3,7 @@
 import unicodedata
 
 from mediatheque.extensions import bcrypt
+from mediatheque.kit.schemas import LONGEST_TEXT
 
 SHORTEST = 6  # characters
 LONGEST = 72  # bytes of UTF-8: bcrypt reads no more
@@ -27,8 +28,9 @@ def matches(stored: str | None, password: str) -> bool:
 
     Without a hash (nobody has that address) one is checked all the same, so that the answer takes as long.
     """
-    normalised = unicodedata.normalize("NFC", password)
-    if len(normalised.encode()) > LONGEST:
+    # Normalising megabytes of combining marks would take minutes, and hold up everybody else.
+    normalised = unicodedata.normalize("NFC", password[:LONGEST_TEXT])
+    if len(password) > LONGEST_TEXT or len(normalised.encode()) > LONGEST:
         normalised, stored = "", None
     right = bcrypt.check_password_hash(stored or _unknown(), normalised)
     return bool(right and stored is not None)

@@ -1,12 +1,13 @@
 """A blueprint whose decorators guard, validate and document: each route says who may, what comes in, what goes out."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Request
+from flask import Request, request
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema as MarshmallowSchema
 from webargs.flaskparser import FlaskParser
@@ -126,6 +127,10 @@ class Blueprint(SmorestBlueprint):
 def _guarded(view: View, name: str, check: Callable[[], None]) -> View:
     @wraps(view)
     def guarded(*args: Any, **kwargs: Any) -> Any:
+        # The body is received before the caller is looked up, or a slow client would hold a connection of the
+        # database; it is judged afterwards.
+        with suppress(RequestEntityTooLarge):
+            request.get_data()
         check()
         return view(*args, **kwargs)
 

@@ -27,6 +27,7 @@ BIGINT_MAX = 2**63 - 1
 FOLDED_BYTES = 2600
 
 _COMBINING_MARKS = r"[\u0300-\u036f]"
+_FINAL_SIGMA, _SIGMA = "\u03c2", "\u03c3"
 
 
 class Base(DeclarativeBase):
@@ -100,9 +101,13 @@ def folded_column(name: str) -> MappedColumn[Any]:
 
 
 def folded(value: ColumnElement[str]) -> ColumnElement[str]:
-    """*value* in NFKD without combining marks and in lower case: the one definition, evaluated by the database."""
+    """*value* in NFKD, without combining marks, in lower case: the one definition, evaluated by the database.
+
+    The Greek sigma at the end of a word has no capital of its own, so it is folded into the other one.
+    """
     decomposed = func.normalize(value, literal_column("NFKD"))
-    return func.lower(func.regexp_replace(decomposed, _COMBINING_MARKS, "", "g"))
+    lower = func.lower(func.regexp_replace(decomposed, _COMBINING_MARKS, "", "g"))
+    return func.replace(lower, _FINAL_SIGMA, _SIGMA)
 
 
 def noun(model: type[Base]) -> str:

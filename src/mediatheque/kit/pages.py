@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import urlencode
@@ -271,7 +271,7 @@ def _typed(column: Any, value: Any) -> Any:
     python = column.type.python_type
     if python is datetime and isinstance(value, str):
         moment = datetime.fromisoformat(value)
-        if moment.tzinfo is not None:
+        if moment.utcoffset() == timedelta(0):
             return moment
     elif type(value) is python:
         largest = BIGINT_MAX if isinstance(column.type, BigInteger) else INTEGER_MAX

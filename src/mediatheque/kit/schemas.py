@@ -14,6 +14,7 @@ from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, String, i
 from mediatheque.extensions import ma
 from mediatheque.kit.models import BIGINT_MAX, INTEGER_MAX
 
+LONGEST_TEXT = 2000  # characters, before they are composed: well beyond all limits of members
 REQUIRED = {"required": "Must be given.", "null": "Must not be null."}
 _LIMITS = {Integer: (-INTEGER_MAX - 1, INTEGER_MAX), BigInteger: (-BIGINT_MAX - 1, BIGINT_MAX)}
 
@@ -25,7 +26,12 @@ def shown(value: object) -> str:
 
 
 def clean(value: str) -> str:
-    """*value* in NFC; a ValidationError if it holds a control character."""
+    """*value* in NFC; a ValidationError if it holds a control character, or is of no use at any rate.
+
+    Normalising takes time that grows with the square of the number of combining marks in a row.
+    """
+    if len(value) > LONGEST_TEXT:
+        raise ValidationError(f"Must be shorter: it has {len(value)} characters.")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
         raise ValidationError("Must not contain control characters.")
     return unicodedata.normalize("NFC", value)

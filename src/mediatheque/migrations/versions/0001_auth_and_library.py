@@ -9,7 +9,8 @@ down_revision = None
 
 def folded(name: str, *, nullable: bool) -> sa.Column[str]:
     """The stored folded form of a column (kit/models.py, as it was when this was written)."""
-    form = f"lower(regexp_replace(normalize({name}, NFKD), '[\\u0300-\\u036f]', '', 'g'))"
+    lower = f"lower(regexp_replace(normalize({name}, NFKD), '[\\u0300-\\u036f]', '', 'g'))"
+    form = f"replace({lower}, '\u03c2', '\u03c3')"
     return sa.Column(f"{name}_folded", sa.Text(collation="C"), sa.Computed(form, persisted=True), nullable=nullable)
 
 

@@ -1,0 +1,96 @@
+"""One client does not keep the others waiting: slow bodies, expensive texts, many sign-ins at once."""
+
+import http.client
+import socket
+import threading
+import time
+from contextlib import ExitStack, contextmanager
+
+import pytest
+from flask_migrate import upgrade
+from werkzeug.serving import make_server
+
+from mediatheque.auth import accounts, passwords, tokens
+from mediatheque.extensions import db
+
+ACCOUNT = {"email": "ada@example.org", "password": "a long password"}
+MARKS = "\u0301" * 60_000 + "\u0323" * 60_000  # half a minute's work to normalise
+
+
+@pytest.fixture(scope="module")
+def app(make_database, make_app):
+    """The application on a database of its own, with an account: connections are what this is about."""
+    app = make_app(make_database("load"))
+    with app.app_context():
+        upgrade()
+        accounts.create("Ada", ACCOUNT["email"], ACCOUNT["password"], is_admin=False)
+        db.session.commit()
+    return app
+
+
+@pytest.fixture
+def headers(app):
+    with app.app_context():
+        return {"Authorization": f"Bearer {tokens.issue(accounts.find(ACCOUNT['email']))}"}
+
+
+@contextmanager
+def serving(app):
+    """The port of a real server."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_clients_that_send_half_a_body_hold_no_connection_of_the_database(app, headers):
+    with app.app_context():
+        connections = db.engine.pool.size() + db.engine.pool._max_overflow
+    half = (
+        "POST /genres HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
+        f"Authorization: {headers['Authorization']}\r\n\r\n" + '{"genre": '
+    )
+    with serving(app) as port, ExitStack() as clients:
+        for _ in range(connections + 2):
+            client = clients.enter_context(socket.create_connection(("127.0.0.1", port)))
+            client.sendall(half.encode())
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+        connection.request("POST", "/genres", '{"genre": "Film noir"}', {**headers, "Content-Type": "application/json"})
+        assert connection.getresponse().status == 201
+        connection.close()
+
+
+def test_no_connection_of_the_database_is_held_while_a_password_is_checked(app, monkeypatch):
+    held = []
+
+    def matches(*arguments):
+        held.append(db.engine.pool.checkedout())
+        return checked(*arguments)
+
+    checked = passwords.matches
+    monkeypatch.setattr(passwords, "matches", matches)
+    assert app.test_client().post("/auth/login", json=ACCOUNT).status_code == 200
+    assert held == [0]
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status"),
+    [
+        ("/auth/login", ACCOUNT | {"password": MARKS}, 401),
+        ("/auth/login", ACCOUNT | {"email": MARKS}, 401),
+        ("/auth/register", {"name": MARKS, "email": "bo@example.org", "password": "long enough"}, 422),
+        ("/auth/register", {"name": "Bo", "email": MARKS, "password": "long enough"}, 422),
+        ("/auth/register", {"name": "Bo", "email": "bo@example.org", "password": MARKS}, 422),
+        ("/genres", {"genre": MARKS}, 422),
+    ],
+)
+def test_a_text_that_takes_long_to_normalise_is_not_normalised(app, headers, path, body, status):
+    begun = time.monotonic()
+    answer = app.test_client().post(path, json=body, headers=headers)
+    assert answer.status_code == status
+    assert time.monotonic() - begun < 5
