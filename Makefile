@@ -26,7 +26,7 @@ docs: .venv/test  ## Write what is generated in docs/: openapi.json and the diag
 	@$(VENV) -m flask openapi write docs/openapi.json
 	@PYTHONPATH=src $(VENV) docs/data_model.py
 
-.env: .env.sample | .venv/run
+.env: | .env.sample .venv/run
 	@$(VENV) -c 'import pathlib, secrets; \
 		sample = pathlib.Path(".env.sample").read_text(); \
 		pathlib.Path(".env.new").touch(mode=0o600); \
@@ -52,5 +52,6 @@ command -v "$(PYTHON)" >/dev/null || { \
 "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null || { \
 	echo "Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }; \
 echo "Installing the requirements into .venv …"; \
-"$(PYTHON)" -m venv .venv
+clear=; [ ! -e .venv/bin/python ] || $(VENV) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || clear=--clear; \
+"$(PYTHON)" -m venv $$clear .venv
 endef

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
+from dotenv import dotenv_values
 from flask import Flask
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
@@ -19,6 +20,15 @@ from mediatheque.kit import postgres
 
 Headers = dict[str, str]
 
+SERVER = config.given().get("TEST_DATABASE_URL")
+
+# The tests, and the processes they start, know nothing else of what is set outside: it may be somebody's real database.
+os.environ |= {"FLASK_SKIP_DOTENV": "1", "FLASK_APP": "src/mediatheque"}
+for name in dotenv_values(config.ROOT / ".env.sample"):
+    os.environ.pop(name, None)
+if SERVER is not None:
+    os.environ["TEST_DATABASE_URL"] = SERVER  # for the workers, which are children of this process
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--driver", default="psycopg", choices=("psycopg", "psycopg2"), help="The driver to test with.")
@@ -27,8 +37,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.fixture(scope="session")
 def server_url(request: pytest.FixtureRequest) -> URL:
     """The server that the tests make their databases on."""
-    given = config.given().get("TEST_DATABASE_URL")
-    if not given:
+    given = SERVER
+    if given is None:
         instance = config.ROOT / "instance"
         postgres.start(instance)
         given = postgres.url(instance)

@@ -118,6 +118,11 @@ class TestDatabase:
         assert result.exit_code == 0
         assert f"The locale of the database {url.database} does not know" in result.stderr
 
+    def test_in_another_encoding_is_refused(self, make_database, make_app):
+        url = make_database("latin1", "ENCODING 'LATIN1' LOCALE 'C' TEMPLATE template0")
+        output = run(make_app(url).test_cli_runner(), "db", "create", code=1)
+        assert output == "Error: The database must have the encoding UTF8, not LATIN1: make another one.\n"
+
     def test_without_tables_says_how_to_make_them(self, make_runner):
         assert (
             run(make_runner(), "users", "list", code=1)
@@ -202,6 +207,14 @@ class TestUsers:
         assert self.login(runner, "kim@example.org", "a password").json["is_admin"] is True
         run(runner, "users", "demote", "kim@example.org")
         assert self.login(runner, "kim@example.org", "a password").json["is_admin"] is False
+
+    def test_get_a_password_that_works_in_either_spelling(self, runner):
+        run(runner, "users", "create", "--name", "Zoe", "--email", "zoe@example.org", "--password", "the old one")
+        run(runner, "users", "password", "zoe@example.org", "--password", "passwo\u0308rt")
+        for spelling in ("passwo\u0308rt", "passw\u00f6rt"):
+            assert self.login(runner, "zoe@example.org", spelling).status_code == 200
+        output = run(runner, "users", "password", "zoe@example.org", "--password", "pass\x07word", code=1)
+        assert output == "Error: The password must not contain control characters.\n"
 
     def test_that_do_not_exist_are_named(self, runner):
         output = run(runner, "users", "promote", "nobody@example.org", code=1)

@@ -16,6 +16,7 @@ def nothing_is_set(monkeypatch, tmp_path):
     for name in config.given():
         if name.startswith(("DATABASE_", "JWT_", "MEDIATHEQUE_", "BCRYPT_", "PORT", "HOST")):
             monkeypatch.delenv(name, raising=False)
+    monkeypatch.delenv("FLASK_SKIP_DOTENV")
     monkeypatch.setattr(config, "ROOT", tmp_path)
 
 
@@ -24,6 +25,25 @@ def test_the_environment_wins_over_the_file(monkeypatch, tmp_path):
     monkeypatch.setenv("PORT", "9002")
     settings = config.load()
     assert (settings["PORT"], settings["BCRYPT_LOG_ROUNDS"]) == (9002, 5)
+
+
+def test_the_file_is_not_read_where_flask_is_told_to_skip_it(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text("DATABASE_URL=postgresql://localhost/mine\n")
+    assert "DATABASE_URL" in config.given()
+    monkeypatch.setenv("FLASK_SKIP_DOTENV", "1")
+    assert "DATABASE_URL" not in config.given()
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path):
+    (tmp_path / ".env").write_bytes(b"PORT=\xff\n")
+    with pytest.raises(config.SettingError, match=rf"^{tmp_path}/.env cannot be read"):
+        config.load()
+
+
+def test_an_instance_folder_that_cannot_be_used_is_named(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(config.SettingError, match=rf"^The folder {tmp_path}/file cannot be used"):
+        config.load({"MEDIATHEQUE_INSTANCE": str(tmp_path / "file")})
 
 
 def test_an_empty_value_is_unset(monkeypatch, tmp_path):

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.error import HTTPError
@@ -23,12 +23,10 @@ PATIENCE = 30  # seconds
 @contextmanager
 def flask(*command, instance, **settings):
     """A running command of the application; standard output and error in one pipe. It is killed if it goes on."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("DATABASE_", "JWT_"))}
-    environment |= {"DATABASE_URL": "", "MEDIATHEQUE_INSTANCE": str(instance), "BCRYPT_LOG_ROUNDS": "4", **settings}
     with subprocess.Popen(
         [sys.executable, "-m", "flask", *command],
         cwd=config.ROOT,
-        env=environment,
+        env=os.environ | {"MEDIATHEQUE_INSTANCE": str(instance), "BCRYPT_LOG_ROUNDS": "4", **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -81,6 +79,13 @@ def wait_for(condition):
         time.sleep(0.05)
 
 
+def title_found_as_typed(port):
+    """Whether an é that a client sends as it is, as curl does, counts as one."""
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.sendall("GET /books?q=Tést HTTP/1.0\r\n\r\n".encode())
+        return "Test Book" in client.makefile(encoding="utf-8").read()
+
+
 def first_lines(process, number):
     return [process.stdout.readline() for _ in range(number)]
 
@@ -93,6 +98,7 @@ def test_serves_a_seeded_library_and_stops_everything_at_ctrl_c(instance, port):
             assert logins == "Sign in as admin1@admin.com / admin1 or as user1@user.com / user1.\n"
             with urlopen(f"http://127.0.0.1:{port}/books") as answer:
                 assert answer.read().count(b"Test Book") == 1
+            assert title_found_as_typed(int(port))
             process.send_signal(signal.SIGINT)
             assert process.wait(PATIENCE) == 0
         wait_for(lambda: not postmasters(instance))
@@ -106,7 +112,14 @@ def test_without_tables_a_request_says_that_they_are_missing(instance, port):
         assert error.value.code == 503
         error.value.close()
         process.terminate()
-        assert "tables are missing: run flask db create" in output(process)
+        assert "The tables of the database are missing: flask db create makes them." in output(process)
+
+
+def test_tables_are_made_once_by_commands_that_run_at_once(instance):
+    with ExitStack() as stack:
+        processes = [stack.enter_context(flask("db", "create", instance=instance)) for _ in range(3)]
+        for process in processes:
+            assert "Tables have been created." in output(process)
 
 
 def test_a_taken_port_is_a_sentence(instance):
@@ -114,14 +127,20 @@ def test_a_taken_port_is_a_sentence(instance):
         socket.create_server(("127.0.0.1", 0)) as taken,
         flask("start", instance=instance, PORT=str(taken.getsockname()[1])) as process,
     ):
-        assert re.fullmatch(r"Error: Cannot listen at 127.0.0.1, port \d+: .*PORT=9000 make run.*\n", output(process))
+        said = output(process)
+        assert re.fullmatch(
+            r"Error: Cannot listen at 127.0.0.1, port \d+: Address already in use. PORT=9000 .*\n", said
+        )
         assert process.returncode == 1
 
 
 def test_is_not_opened_to_others_while_a_published_password_is_unchanged(instance, port):
-    with flask("start", instance=instance, PORT=port, HOST="0.0.0.0") as refused:
-        assert "flask users password admin1@admin.com" in output(refused)
-        assert refused.returncode == 1
+    for host in ("0.0.0.0", "::"):
+        with flask("start", instance=instance, PORT=port, HOST=host) as refused:
+            said = output(refused)
+            assert "flask users password admin1@admin.com" in said
+            assert "flask users password user1@user.com" in said
+            assert refused.returncode == 1
     for address in ("admin1@admin.com", "user1@user.com"):
         with flask("users", "password", address, "--password", "a new password", instance=instance) as changed:
             assert "has been changed" in output(changed)

@@ -1,10 +1,13 @@
 """The commands: thin clicks over functions of the areas."""
 
+import errno
+import os
 import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
+from typing import Any
 
 import click
 from flask import Flask, current_app
@@ -55,6 +58,9 @@ def create() -> None:
 
 def make_tables() -> None:
     """The newest migration; warns where the database's locale keeps search from disregarding case."""
+    encoding = db.session.scalar(text("SHOW server_encoding"))
+    if encoding != "UTF8":
+        raise click.ClickException(f"The database must have the encoding UTF8, not {encoding}: make another one.")
     upgrade()
     if db.session.scalar(select(func.lower("É"))) != "é":
         click.echo(
@@ -115,6 +121,10 @@ class PatientHandler(WSGIRequestHandler):
 
     timeout = 30  # seconds
 
+    def make_environ(self) -> dict[str, Any]:
+        """As PEP 3333 wants the query: Werkzeug encodes what a client did not, an é typed into curl, once too often."""
+        return super().make_environ() | {"QUERY_STRING": self.path.partition("?")[2]}
+
 
 @click.command("start")
 @click.pass_obj
@@ -128,13 +138,14 @@ def start(script: ScriptInfo) -> None:
             seed_if_empty()
             published = accounts.with_published_password()
         if published and not _is_loopback(host):
+            changes = "\n".join(f"  .venv/bin/flask users password {email}" for email in published)
             raise click.ClickException(
-                f"{published[0]} still has the password that everybody can read in the documentation. Before listening "
-                f"at {host}, change it: flask users password {published[0]}"
+                f"Before listening at {host}, change the passwords that stand in the documentation:\n{changes}"
             )
         db.session.remove()
         server = make_server(host, port, app, threaded=True, request_handler=PatientHandler, fd=listener.fileno())
-        click.echo(f"Mediatheque is at http://{host}:{port} and explains itself at /docs. Ctrl-C stops it.")
+        address = f"[{host}]" if ":" in host else host
+        click.echo(f"Mediatheque is at http://{address}:{port} and explains itself at /docs. Ctrl-C stops it.")
         logins = [f"{email} / {password}" for _, email, password, _ in accounts.SEEDED if email in published]
         if logins:
             click.echo(f"Sign in as {' or as '.join(logins)}.")
@@ -145,9 +156,9 @@ def _listening(host: str, port: int) -> socket.socket:
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except OSError as error:
-        raise click.ClickException(
-            f"Cannot listen at {host}, port {port}: {error.strerror}. PORT=9000 make run takes another port."
-        ) from error
+        way_out = " PORT=9000 make run takes another port." if error.errno == errno.EADDRINUSE else ""
+        reason = os.strerror(error.errno) if error.errno else error
+        raise click.ClickException(f"Cannot listen at {host}, port {port}: {reason}.{way_out}") from error
 
 
 users = AppGroup("users", help="Manage accounts.")

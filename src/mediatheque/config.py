@@ -34,8 +34,16 @@ class SettingError(ClickException):
 
 def given() -> dict[str, str]:
     """What is set in the environment, or else in ``.env``; an empty value is unset."""
-    sources = (dotenv_values(ROOT / ".env"), os.environ)
+    skipped = os.environ.get("FLASK_SKIP_DOTENV")  # Flask's own switch
+    sources = ({} if skipped else _env_file(ROOT / ".env"), os.environ)
     return {name: value for source in sources for name, value in source.items() if value}
+
+
+def _env_file(path: Path) -> dict[str, str | None]:
+    try:
+        return dotenv_values(path)
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingError(f"{path} cannot be read: {error}.") from error
 
 
 def load(overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
@@ -115,7 +123,13 @@ def _secret(given: str | None, instance: Path, *, production: bool) -> str:
                 "JWT_SECRET_KEY must be set in production; this makes one: "
                 "python3 -c 'import secrets; print(secrets.token_hex(32))'"
             )
-        return _kept_secret(instance / "jwt_secret_key")
+        try:
+            return _kept_secret(instance / "jwt_secret_key")
+        except OSError as error:
+            raise SettingError(
+                f"The folder {instance} cannot be used ({error.strerror}): make it yours, or name another one as "
+                "MEDIATHEQUE_INSTANCE."
+            ) from error
     if len(given.encode()) < SHORTEST_SECRET:
         if production:
             raise SettingError(f"JWT_SECRET_KEY must have at least {SHORTEST_SECRET} bytes in production.")

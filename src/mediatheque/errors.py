@@ -4,6 +4,7 @@ import logging
 import secrets
 import time
 from http import HTTPStatus
+from itertools import islice
 from typing import Any
 
 import orjson
@@ -16,13 +17,14 @@ from werkzeug.exceptions import HTTPException
 from mediatheque.kit.models import Base
 from mediatheque.kit.openapi import PROBLEM
 from mediatheque.kit.postgres import PostgresError
-from mediatheque.kit.schemas import shown
+from mediatheque.kit.schemas import sentence, shown
 
 log = logging.getLogger(__name__)
 
 Errors = dict[str, list[str]]
 
 RETRY_AFTER_SECONDS = 2
+MOST_ERRORS = 100
 UNDEFINED_TABLE = "42P01"
 COLLISIONS = ("40P01", "40001", "55P03")  # deadlock, serialisation failure, lock not available
 
@@ -59,9 +61,7 @@ def problem(status: int, detail: str, **members: Any) -> Response:
 def invalid(errors: Errors) -> Response:
     """422 with *errors* by member; the detail is the first of them as a sentence."""
     member, (message, *_) = next(iter(errors.items()))
-    if message.startswith("Must"):
-        message = f"The {member} m{message[1:]}"
-    return problem(422, message, errors=errors)
+    return problem(422, sentence(member, message), errors=dict(islice(errors.items(), MOST_ERRORS)))
 
 
 def _flat(messages: dict[str, Any]) -> Errors:
@@ -70,10 +70,8 @@ def _flat(messages: dict[str, Any]) -> Errors:
         if isinstance(messages.get(location), dict):
             messages = messages[location]
     return {
-        "body" if member == "_schema" else shown(member): [shown_messages]
-        if isinstance(shown_messages, str)
-        else shown_messages
-        for member, shown_messages in messages.items()
+        "body" if member == "_schema" else shown(member): [text] if isinstance(text, str) else text
+        for member, text in messages.items()
     }
 
 
@@ -84,11 +82,8 @@ def on_http_exception(error: HTTPException) -> Response:
     messages = data.get("errors") or data.get("messages")
     if messages:
         return invalid(_flat(messages))
-    sentence = SENTENCES.get(status)
-    own = data.get("message")
-    if sentence and not own:
-        own = sentence.format(path=shown(request.path), method=request.method)
-    response = problem(status, own or error.description or HTTPStatus(status).phrase)
+    detail = data.get("message") or SENTENCES.get(status, "").format(path=shown(request.path), method=request.method)
+    response = problem(status, detail or error.description or HTTPStatus(status).phrase)
     for name, value in error.get_headers():
         if name != "Content-Type":
             response.headers[name] = value
@@ -111,6 +106,8 @@ def on_integrity_error(error: IntegrityError) -> Response:
             return problem(409, unique.info["sentence"].format(**values))
         case ForeignKeyConstraint() as key:
             member = key.columns[0].name
+            if member == "user_id":  # who asks has been deleted meanwhile
+                return problem(401, "Token is not valid.", msg="Token is not valid")
             value = parameters.get(member)
             noun = key.referred_table.info["noun"]
             return invalid({member: [f"A {noun} with the id {value} does not exist."]})
@@ -133,10 +130,17 @@ def _constraint(name: str | None) -> Any:
 
 def on_database_away(error: Exception) -> Response:
     """The database cannot be reached, or had to give up this request for another."""
-    log.warning("request %s: not answered by the database: %s", request_id(), getattr(error, "orig", error))
-    collided = isinstance(error, DBAPIError) and diagnosis(error, "sqlstate") in COLLISIONS
-    sentence = "The request collided with another one." if collided else "The database cannot be reached at the moment."
-    response = problem(503, f"{sentence} Please try again.")
+    if isinstance(error, PoolTimeout):
+        return unavailable("The server is busy. Please try again.", error)
+    if isinstance(error, DBAPIError) and diagnosis(error, "sqlstate") in COLLISIONS:
+        return unavailable("The request collided with another one. Please try again.", error)
+    return unavailable("The database cannot be reached at the moment. Please try again.", error)
+
+
+def unavailable(detail: str, error: Exception) -> Response:
+    """503 with Retry-After; the log has the reason."""
+    log.warning("request %s: %s: %s", request_id(), detail, getattr(error, "orig", error))
+    response = problem(503, detail)
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
 
@@ -144,7 +148,7 @@ def on_database_away(error: Exception) -> Response:
 def on_programming_error(error: ProgrammingError) -> Response:
     """A statement that the database does not take: for want of tables, or by our mistake."""
     if diagnosis(error, "sqlstate") == UNDEFINED_TABLE:
-        return on_database_away(RuntimeError("tables are missing: run flask db create"))
+        return unavailable("The tables of the database are missing: flask db create makes them.", error)
     return on_exception(error)
 
 

@@ -12,6 +12,16 @@ from mediatheque.auth.models import User
 COST = 4  # as the tests' settings say
 
 
+@pytest.fixture(name="settings", autouse=True)
+def settings_of_the_application(request):
+    """The settings, which say what a hash costs: for tests that send no request."""
+    if "client" in request.fixturenames:
+        yield
+    else:
+        with request.getfixturevalue("app").app_context():
+            yield
+
+
 def kept(client, connection, name, password):
     """What the database holds of a password that somebody of that name registers with."""
     body = {"name": name, "email": f"{name}@example.org", "password": password}

@@ -10,6 +10,7 @@ from mediatheque.auth.models import User
 from mediatheque.auth.queries import user_by_email
 from mediatheque.auth.schemas import UserSchema
 from mediatheque.extensions import db
+from mediatheque.kit.schemas import sentence
 
 SEEDED = (("Admin 1", "admin1@admin.com", "admin1", True), ("User 1", "user1@user.com", "user1", False))
 
@@ -24,7 +25,7 @@ def create(name: str, email: str, password: str, *, is_admin: bool) -> User:
         account = UserSchema.new().load({"name": name, "email": email, "password": password})
     except ValidationError as error:
         member, (message, *_) = next(iter(error.messages_dict.items()))
-        raise AccountError(f"The {member} m{message[1:]}") from error
+        raise AccountError(sentence(member, message)) from error
     if user_by_email(account["email"]):
         raise AccountError(f"The address {account['email']} is in use already.")
     account["password"] = passwords.hashed(account["password"])
@@ -46,10 +47,11 @@ def everybody() -> Sequence[User]:
 
 
 def set_password(user: User, password: str) -> None:
-    """AccountError if the password is too short or too long."""
-    if reason := passwords.weakness(password):
-        raise AccountError(f"The password m{reason[1:]}")
-    user.password = passwords.hashed(password)
+    """AccountError if the password cannot be taken."""
+    try:
+        user.password = passwords.hashed(passwords.accepted(password))
+    except ValidationError as error:
+        raise AccountError(sentence("password", str(error.messages[0]))) from error
 
 
 def seed() -> User:

@@ -61,7 +61,7 @@ def login(credentials: dict[str, Any]) -> Response:
 
 
 def _normalised(address: str) -> str:
-    """*address* as registering would store it; as it is if it is none, which nobody has."""
+    """*address* as registering would store it; empty if it is none, which nobody has."""
     try:
         return validate_email(address[:LONGEST_TEXT].strip(), check_deliverability=False).normalized
     except EmailNotValidError:

@@ -2,24 +2,28 @@
 
 import unicodedata
 
+from flask import current_app
+from marshmallow import ValidationError
+
 from mediatheque.extensions import bcrypt
-from mediatheque.kit.schemas import LONGEST_TEXT
+from mediatheque.kit.schemas import LONGEST_TEXT, clean
 
 SHORTEST = 6  # characters
 LONGEST = 72  # bytes of UTF-8: bcrypt reads no more
 
 
-def weakness(password: str) -> str | None:
-    """Why *password* cannot be taken, as the end of a sentence about it; None if it can."""
+def accepted(password: str) -> str:
+    """*password* as it is hashed: in NFC, never trimmed. ValidationError if it is too short, too long, or not typed."""
+    password = clean(password)
     if len(password) < SHORTEST:
-        return f"Must have at least {SHORTEST} characters."
+        raise ValidationError(f"Must have at least {SHORTEST} characters.")
     if len(password.encode()) > LONGEST:
-        return f"Must have at most {LONGEST} bytes in UTF-8."
-    return None
+        raise ValidationError(f"Must have at most {LONGEST} bytes in UTF-8.")
+    return password
 
 
 def hashed(password: str) -> str:
-    """The bcrypt hash of a password that `weakness` lets through."""
+    """The bcrypt hash of a password that was `accepted`."""
     return str(bcrypt.generate_password_hash(password).decode())
 
 
@@ -38,4 +42,4 @@ def matches(stored: str | None, password: str) -> bool:
 
 def _unknown() -> str:
     """A hash that no password has, at the cost that is set."""
-    return f"$2b${bcrypt._log_rounds:02}${'.' * 53}"  # noqa: SLF001
+    return f"$2b${current_app.config['BCRYPT_LOG_ROUNDS']:02}${'.' * 53}"

@@ -8,7 +8,7 @@ from marshmallow_sqlalchemy import auto_field
 
 from mediatheque.auth import passwords
 from mediatheque.auth.models import User
-from mediatheque.kit.schemas import REQUIRED, Schema, StrictSchema, TextField, clean
+from mediatheque.kit.schemas import REQUIRED, Schema, StrictSchema, TextField
 
 
 class EmailField(TextField):
@@ -28,10 +28,7 @@ class PasswordField(fields.String):
     default_error_messages = {**REQUIRED, "invalid": "Must be text."}
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
-        password = clean(super()._deserialize(value, *args, **kwargs))
-        if reason := passwords.weakness(password):
-            raise ValidationError(reason)
-        return password
+        return passwords.accepted(super()._deserialize(value, *args, **kwargs))
 
 
 class UserSchema(Schema):

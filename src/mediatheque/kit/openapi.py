@@ -14,6 +14,11 @@ from werkzeug.routing import IntegerConverter
 from mediatheque.kit.schemas import Schema
 
 PROBLEM = "application/problem+json"
+HEADERS = {
+    "UNAUTHORIZED": "WWW-Authenticate",
+    "METHOD_NOT_ALLOWED": "Allow",
+    "SERVICE_UNAVAILABLE": "Retry-After",
+}
 
 
 class IdConverter(IntegerConverter):
@@ -90,7 +95,12 @@ class Api(SmorestApi):
         super().init_app(
             app, spec_kwargs={"marshmallow_plugin": Plugin(schema_name_resolver=component_name)}, **options
         )
-        scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+        scheme = {
+            "type": "http",
+            "scheme": "bearer",
+            "bearerFormat": "JWT",
+            "description": "The `token` that POST /auth/login answers.",
+        }
         self.spec.components.security_scheme("bearer", scheme)
 
     # What follows would put the library's own error body, ETags and paging in place of ours.
@@ -102,7 +112,9 @@ class Api(SmorestApi):
         descriptions = {status.name: status.phrase for status in HTTPStatus}
         descriptions[self.DEFAULT_ERROR_RESPONSE_NAME] = "Any other error"
         for name, description in descriptions.items():
-            response = {"description": description, "content": {PROBLEM: {"schema": self.ERROR_SCHEMA}}}
+            response: dict[str, Any] = {"description": description, "content": {PROBLEM: {"schema": self.ERROR_SCHEMA}}}
+            if name in HEADERS:
+                response["headers"] = {HEADERS[name]: {"schema": {"type": "string"}}}
             self.spec.components.response(name, response, lazy=True)
 
     def _register_etag_headers(self) -> None:

@@ -263,6 +263,8 @@ def _launch(server: _Server, watcher_lock: int) -> None:
         # While it is ours nobody can put a link in its place; once it is the server's user's, that user can.
         if server.socket_folder.lstat().st_uid == os.geteuid():
             os.chown(server.socket_folder, *server.account, follow_symlinks=False)
+    if server.home.parent == SHARED_FOLDER:
+        _log.warning("The server's user cannot reach the instance folder: the data is in %s.", server.home)
     _log.info("Starting PostgreSQL %d of %s in %s.", binaries.version, binaries.folder, server.home)
     arguments = [Path(__file__).resolve(), server.home, server.socket_folder, *server.account, binaries.folder]
     command = [sys.executable, "-I", *map(str, arguments)]  # -I: a json.py beside this file must not shadow json
@@ -292,8 +294,6 @@ def _make_cluster(server: _Server, binaries: _Binaries) -> None:
     descriptor = os.open(server.home, os.O_RDONLY)
     os.fsync(descriptor)
     os.close(descriptor)
-    if server.home.parent == SHARED_FOLDER:
-        _log.warning("The server's user cannot reach the instance folder: the data is in %s.", server.home)
     _log.info("Made a PostgreSQL %d cluster in %s, as user id %d.", binaries.version, server.data, server.account.user)
 
 

@@ -25,6 +25,11 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:79]}…"  # noqa: PLR2004 (api.md, Errors)
 
 
+def sentence(member: str, message: str) -> str:
+    """*message*, which is about *member*, as a sentence that names it."""
+    return f"The {member} m{message[1:]}" if message.startswith("Must") else message
+
+
 def clean(value: str) -> str:
     """*value* in NFC; a ValidationError if it holds a control character, or is of no use at any rate.
 

@@ -1,8 +1,8 @@
-"""Alembic's environment: the models' metadata on the application's engine, without its time limits."""
+"""Alembic's environment: the models' metadata on the application's engine."""
 
 from alembic import context
 from flask import current_app
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
 from mediatheque.extensions import db
 
@@ -10,6 +10,8 @@ from mediatheque.extensions import db
 def migrate(connection: Connection) -> None:
     context.configure(connection=connection, target_metadata=db.metadata, compare_server_default=True)
     with context.begin_transaction():
+        # Two commands at once, or two containers that start: the second waits, and finds nothing to do.
+        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('mediatheque migrations'))"))
         context.run_migrations()
 
 
