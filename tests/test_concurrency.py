@@ -10,6 +10,8 @@ from sqlalchemy import text
 from mediatheque.auth import accounts, tokens
 from mediatheque.cli import seed_if_empty
 from mediatheque.extensions import db
+from mediatheque.kit.access import fetch
+from mediatheque.library.models import Collection
 
 PATIENCE = 20  # seconds
 
@@ -75,8 +77,8 @@ def test_changes_of_different_members_are_both_kept(app, admin, shelf):
 def test_a_collection_that_is_being_changed_takes_books_all_the_while(app, admin, shelf):
     id = int(shelf.rpartition("/")[2])
     book = {"title": "Dune", "page_count": 412, "genre_id": 1, "format_id": 1, "collection_id": id}
-    with app.app_context(), db.engine.connect() as other:
-        other.execute(text("SELECT FROM collections WHERE id = :id FOR NO KEY UPDATE"), {"id": id})
+    with app.app_context():
+        fetch(Collection, id)
         assert together(lambda: app.test_client().post("/books", json=book, headers=admin)) == {201: 1}
 
 
