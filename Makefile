@@ -15,7 +15,8 @@ test: .venv/test  ## Everything that must be green.
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m mypy
 	@$(VENV) -m pytest --numprocesses auto --cov --cov-report=term
-	@$(VENV) -m pytest --numprocesses auto --driver psycopg2 tests/auth tests/library tests/contract tests/kit
+	@$(VENV) -m pytest --numprocesses auto --driver psycopg2 --ignore tests/kit/test_postgres.py \
+		tests/auth tests/library tests/contract tests/kit
 
 lock: .venv/test  ## Bring the locked requirements to the newest versions.
 	@$(VENV) -m uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml -o requirements.txt
