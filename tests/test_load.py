@@ -1,4 +1,4 @@
-"""One client does not keep the others waiting: slow bodies, expensive texts, many sign-ins at once."""
+"""What a crowd meets: nobody keeps the others waiting, and who has to come again is told why."""
 
 import http.client
 import socket
@@ -12,6 +12,8 @@ from werkzeug.serving import make_server
 
 from mediatheque.auth import accounts, passwords, tokens
 from mediatheque.extensions import db
+from mediatheque.kit.access import fetch
+from mediatheque.library.models import Genre
 
 ACCOUNT = {"email": "ada@example.org", "password": "a long password"}
 MARKS = "\u0301" * 60_000 + "\u0323" * 60_000  # half a minute's work to normalise
@@ -94,3 +96,34 @@ def test_a_text_that_takes_long_to_normalise_is_not_normalised(app, headers, pat
     answer = app.test_client().post(path, json=body, headers=headers)
     assert answer.status_code == status
     assert time.monotonic() - begun < 5
+
+
+def unavailable(answer):
+    """The sentence of a 503, which says when to come again."""
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    return answer.json["detail"]
+
+
+def test_where_all_connections_are_taken_the_server_is_busy(app, headers):
+    with app.app_context(), ExitStack() as taken:
+        for _ in range(db.engine.pool.size() + db.engine.pool._max_overflow):
+            taken.enter_context(db.engine.connect())
+        answer = app.test_client().post("/genres", json={"genre": "Drama"}, headers=headers)
+    assert unavailable(answer) == "The server is busy. Please try again."
+    assert app.test_client().post("/genres", json={"genre": "Drama"}, headers=headers).status_code == 201
+
+
+def test_a_request_that_the_database_gives_up_for_another_has_collided(app, headers, make_app):
+    url = app.config["SQLALCHEMY_DATABASE_URI"]
+    hasty = make_app(url.update_query_dict({"options": "-c lock_timeout=50ms"})).test_client()
+    path = hasty.post("/genres", json={"genre": "Western"}, headers=headers).headers["Location"]
+    with app.app_context():
+        fetch(Genre, int(path.rpartition("/")[2]))
+        answer = hasty.patch(path, json={"genre": "Spaghetti western"}, headers=headers)
+        assert unavailable(answer) == "The request collided with another one. Please try again."
+    assert hasty.get(path).json["genre"] == "Western"
+
+
+def test_a_database_without_tables_is_said_to_have_none(make_database, make_app):
+    answer = make_app(make_database("bare")).test_client().get("/genres")
+    assert unavailable(answer) == "The tables of the database are missing: flask db create makes them."

@@ -164,7 +164,7 @@ def _is_reachable(path: Path, account: _Account) -> bool:
     """Tell whether the server's user may enter, or run, ``path`` and all its parents, as far as they exist."""
     if os.geteuid() != 0:
         return True
-    for folder in (path, *path.parents):
+    for folder in (path, *path.parents):  # pragma: no cover - only root comes here; tests that run as root see it
         if folder.exists():
             status = folder.stat()
             others = stat.S_IXGRP if status.st_gid == account.group else stat.S_IXOTH
@@ -341,7 +341,7 @@ def _find_binaries(folders: Iterable[Path]) -> list[_Binaries]:
     return sorted(found, reverse=True)
 
 
-def _copy_wheel(folder: Path) -> Path:
+def _copy_wheel(folder: Path) -> Path:  # pragma: no cover - only root comes here; tests that run as root see it
     """Copy the wheel's binaries to where the server's user can run them; gives the copy of ``folder``."""
     package = folder.parents[1]
     site = package.parent
