@@ -24,7 +24,7 @@ AS_ROOT = os.geteuid() == 0
 NOBODY = 65534
 JOIN = """
 import pathlib, sys
-from mediatheque.kit import postgres
+import postgres
 postgres.start(pathlib.Path(sys.argv[1]))
 """
 USE = JOIN + "print('ready', flush=True)\nsys.stdin.read()"
@@ -105,7 +105,8 @@ def user(instance: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 def python(code: str, *arguments: object) -> subprocess.Popen[str]:
-    environment = {**os.environ, "PYTHONPATH": str(Path(postgres.__file__).parents[2])}
+    # The file alone, which needs nothing of the application, starts in a tenth of the time.
+    environment = {**os.environ, "PYTHONPATH": str(Path(postgres.__file__).parent)}
     return subprocess.Popen(
         [sys.executable, "-c", code, *map(str, arguments)],
         env=environment,
@@ -466,7 +467,7 @@ def test_only_root_moves_out_of_a_closed_folder(closed: Path) -> None:
 
 def test_an_ordinary_user_stays_in_a_closed_folder(folder: Path) -> None:
     code = (
-        "import os, pathlib, sys\nfrom mediatheque.kit import postgres\n"
+        "import os, pathlib, sys\nimport postgres\n"
         f"if os.geteuid() == 0: os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})\n"
         "closed = pathlib.Path(sys.argv[1], 'closed')\nclosed.mkdir(0o700)\nprint(postgres.url(closed))"
     )
