@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from email_validator import EmailNotValidError, validate_email
 from flask import Response
 
 from mediatheque.auth import passwords, tokens
@@ -13,7 +12,6 @@ from mediatheque.errors import problem
 from mediatheque.extensions import db
 from mediatheque.kit import wire
 from mediatheque.kit.blueprint import Blueprint
-from mediatheque.kit.schemas import LONGEST_TEXT
 
 blueprint = Blueprint("auth", __name__, description="Accounts and tokens.")
 
@@ -45,7 +43,7 @@ def register(account: dict[str, Any]) -> Response:
 @blueprint.response(200, LoginSchema)
 def login(credentials: dict[str, Any]) -> Response:
     """Get a token for an address and its password."""
-    user = user_by_email(_normalised(credentials["email"]))
+    user = user_by_email(credentials["email"])
     db.session.close()  # bcrypt takes its time: others may have the connection meanwhile
     if not passwords.matches(user.password if user else None, credentials["password"]) or user is None:
         return problem(401, "You have entered the wrong email or the wrong password. Please try again.")
@@ -58,11 +56,3 @@ def login(credentials: dict[str, Any]) -> Response:
             "is_admin": user.is_admin,
         }
     )
-
-
-def _normalised(address: str) -> str:
-    """*address* as registering would store it; empty if it is none, which nobody has."""
-    try:
-        return validate_email(address[:LONGEST_TEXT].strip(), check_deliverability=False).normalized
-    except EmailNotValidError:
-        return ""

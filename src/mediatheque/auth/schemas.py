@@ -11,13 +11,18 @@ from mediatheque.auth.models import User
 from mediatheque.kit.schemas import REQUIRED, Schema, StrictSchema, TextField
 
 
+def normalised(address: str) -> str:
+    """*address* as it is stored; EmailNotValidError if it is none. Nobody is asked whether it exists."""
+    return validate_email(address, check_deliverability=False).normalized
+
+
 class EmailField(TextField):
-    """An address with a domain, normalised; nobody is asked whether it exists."""
+    """An address with a domain, normalised."""
 
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, *args, **kwargs)
         try:
-            return validate_email(text, check_deliverability=False).normalized
+            return normalised(text)
         except EmailNotValidError as error:
             raise ValidationError(f"Must be an email address. {error}") from error
 
