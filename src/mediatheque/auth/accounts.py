@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from marshmallow import ValidationError
 from sqlalchemy import select
+from sqlalchemy.exc import IntegrityError
 
 from mediatheque.auth import passwords
 from mediatheque.auth.models import User
@@ -26,11 +27,13 @@ def create(name: str, email: str, password: str, *, is_admin: bool) -> User:
     except ValidationError as error:
         member, (message, *_) = next(iter(error.messages_dict.items()))
         raise AccountError(sentence(member, message)) from error
-    if user_by_email(account["email"]):
-        raise AccountError(f"The address {account['email']} is in use already.")
     account["password"] = passwords.hashed(account["password"])
     user = User(**account, is_admin=is_admin)
     db.session.add(user)
+    try:
+        db.session.flush()
+    except IntegrityError as error:
+        raise AccountError(f"The address {account['email']} is in use already.") from error
     return user
 
 
