@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from mediatheque.kit.models import Base
+from mediatheque.kit.models import Base, no_row
 from mediatheque.kit.openapi import PROBLEM
 from mediatheque.kit.postgres import PostgresError
 from mediatheque.kit.schemas import sentence, shown
@@ -25,6 +25,7 @@ Errors = dict[str, list[str]]
 
 RETRY_AFTER_SECONDS = 2
 MOST_ERRORS = 100
+NOT_VALID = "Token is not valid"
 UNDEFINED_TABLE = "42P01"
 COLLISIONS = ("40P01", "40001", "55P03")  # deadlock, serialisation failure, lock not available
 
@@ -56,6 +57,11 @@ def problem(status: int, detail: str, **members: Any) -> Response:
     }
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
     return Response(orjson.dumps(body), status, headers, content_type=PROBLEM)
+
+
+def unauthorised(message: str) -> Response:
+    """401 about a token, with the reference's ``msg``."""
+    return problem(401, f"{message}.", msg=message)
 
 
 def invalid(errors: Errors) -> Response:
@@ -107,10 +113,8 @@ def on_integrity_error(error: IntegrityError) -> Response:
         case ForeignKeyConstraint() as key:
             member = key.columns[0].name
             if member == "user_id":  # who asks has been deleted meanwhile
-                return problem(401, "Token is not valid.", msg="Token is not valid")
-            value = parameters.get(member)
-            noun = key.referred_table.info["noun"]
-            return invalid({member: [f"A {noun} with the id {value} does not exist."]})
+                return unauthorised(NOT_VALID)
+            return invalid({member: [no_row(key.referred_table, parameters.get(member))]})
         case CheckConstraint() as check:
             info = check.info
             member = info.get("member", check.parent.name)

@@ -7,11 +7,9 @@ from flask import Response, request
 from flask_jwt_extended import create_access_token
 
 from mediatheque.auth.models import User
-from mediatheque.errors import problem
+from mediatheque.errors import NOT_VALID, unauthorised
 from mediatheque.extensions import db, jwt
 from mediatheque.kit.models import BIGINT_MAX
-
-NOT_VALID = "Token is not valid"
 
 
 def issue(user: User) -> str:
@@ -32,11 +30,6 @@ def load_user(_header: dict[str, Any], claims: dict[str, Any]) -> User | None:
 def is_access_token(_header: dict[str, Any], claims: dict[str, Any]) -> bool:
     """Whether it is a token that `issue` made; the library alone takes any type but a refresh token's, and no end."""
     return claims["type"] == "access" and "exp" in claims
-
-
-def unauthorised(message: str) -> Response:
-    """401 with the reference's ``msg``."""
-    return problem(401, f"{message}.", msg=message)
 
 
 @jwt.unauthorized_loader

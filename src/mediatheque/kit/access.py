@@ -8,7 +8,7 @@ from flask_jwt_extended.exceptions import InvalidHeaderError
 from flask_smorest import abort
 
 from mediatheque.extensions import db
-from mediatheque.kit.models import BIGINT_MAX, Base, noun
+from mediatheque.kit.models import BIGINT_MAX, Base, no_row, noun
 
 Row = TypeVar("Row", bound=Base)
 View = TypeVar("View", bound=Callable[..., Any])
@@ -28,7 +28,7 @@ def refuse(status: int, message: str | None = None, errors: dict[str, list[str]]
 
 def absent(model: type[Base], id: int) -> NoReturn:
     """404: there is no row of *model* with that id."""
-    refuse(404, f"A {noun(model)} with the id {id} does not exist.")
+    refuse(404, no_row(model.__table__, id))
 
 
 def authenticate() -> None:

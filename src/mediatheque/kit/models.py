@@ -9,6 +9,7 @@ from sqlalchemy import (
     ColumnElement,
     Computed,
     DateTime,
+    FromClause,
     Identity,
     Integer,
     MetaData,
@@ -108,6 +109,11 @@ def folded(value: ColumnElement[str]) -> ColumnElement[str]:
     decomposed = func.normalize(value, literal_column("NFKD"))
     lower = func.lower(func.regexp_replace(decomposed, _COMBINING_MARKS, "", "g"))
     return func.replace(lower, _FINAL_SIGMA, _SIGMA)
+
+
+def no_row(table: FromClause, id: object) -> str:
+    """The sentence that says that *table* has no row with that id."""
+    return f"A {table.info['noun']} with the id {id} does not exist."  # type: ignore[attr-defined]
 
 
 def noun(model: type[Base]) -> str:

@@ -4,6 +4,7 @@ from sqlalchemy import select
 
 from mediatheque.extensions import db
 from mediatheque.kit.access import is_owner, refuse
+from mediatheque.kit.models import no_row
 from mediatheque.kit.pages import Listing
 from mediatheque.kit.schemas import BooleanParameter, IntegerParameter
 from mediatheque.kit.wire import Wire
@@ -76,6 +77,6 @@ def may_put_into(collection_id: int) -> None:
         select(Collection.name, Collection.is_open, Collection.user_id).where(Collection.id == collection_id)
     ).one_or_none()
     if shelf is None:
-        refuse(422, errors={"collection_id": [f"A collection with the id {collection_id} does not exist."]})
+        refuse(422, errors={"collection_id": [no_row(Collection.__table__, collection_id)]})
     if not shelf.is_open and not is_owner(shelf.user_id):
         refuse(403, f"The collection {shelf.name} is closed: only its owner may put items into it.")
