@@ -102,9 +102,9 @@ def seed_if_empty() -> bool:
     db.session.execute(text("LOCK TABLE genres IN SHARE ROW EXCLUSIVE MODE"))
     empty = seeds.no_names() and (production or seeds.nobody())
     if empty:
-        seeds.seed_names()
+        names = seeds.seed_names()
         if not production:
-            seeds.seed_samples(accounts.seed())
+            seeds.seed_samples(accounts.seed(), *names)
     db.session.commit()
     return empty
 

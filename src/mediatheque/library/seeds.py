@@ -21,22 +21,17 @@ def nobody() -> bool:
     return not db.session.scalar(select(exists(select(User.id))))
 
 
-def seed_names() -> None:
-    """Genres and formats."""
-    for name in GENRES:
-        db.session.add(Genre(genre=name))
-    for name in FORMATS:
-        db.session.add(Format(format=name))
-    for name in MOVIE_FORMATS:
-        db.session.add(FormatMovie(format=name))
-    db.session.flush()
+def seed_names() -> tuple[Genre, Format, FormatMovie]:
+    """Genres and formats; the first of each."""
+    genres = [Genre(genre=name) for name in GENRES]
+    formats = [Format(format=name) for name in FORMATS]
+    movie_formats = [FormatMovie(format=name) for name in MOVIE_FORMATS]
+    db.session.add_all([*genres, *formats, *movie_formats])
+    return genres[0], formats[0], movie_formats[0]
 
 
-def seed_samples(owner: User) -> None:
-    """A collection of *owner* with a movie and a book, sorted under the first of the names."""
-    genre = db.session.scalars(select(Genre).where(Genre.genre == GENRES[0])).one()
-    format = db.session.scalars(select(Format).where(Format.format == FORMATS[0])).one()
-    movie_format = db.session.scalars(select(FormatMovie).where(FormatMovie.format == MOVIE_FORMATS[0])).one()
+def seed_samples(owner: User, genre: Genre, format: Format, movie_format: FormatMovie) -> None:
+    """A collection of *owner* with a movie and a book."""
     shelf = Collection(name="Test Collection", user=owner)
     movie = Movie(title="Test Movie", run_time=120, genre=genre, format=movie_format, collection=shelf, user=owner)
     book = Book(title="Test Book", page_count=120, genre=genre, format=format, collection=shelf, user=owner)
