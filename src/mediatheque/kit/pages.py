@@ -5,7 +5,7 @@ import binascii
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, Protocol
 from urllib.parse import urlencode
 
@@ -152,7 +152,7 @@ class ByRelevance:
         return [columns[RELEVANCE], columns["id"].desc()]
 
     def place(self, value: Any, id: int) -> tuple[str, dict[str, Any]]:
-        if type(value) is not int or not 0 <= value < len(self.ranks()):
+        if type(value) is not int or not 0 <= value < len(self.ranks):
             raise ValueError
         return str(value), {"id": id}
 
@@ -161,12 +161,13 @@ class ByRelevance:
         first = int(position or 0)
         parts = [
             select(*table.c, literal(number, Integer).label(RELEVANCE)).where(rank).order_by(table.c.id.desc())
-            for number, rank in enumerate(self.ranks())
+            for number, rank in enumerate(self.ranks)
         ][first:]
         if position:
             parts[0] = parts[0].where(table.c.id < bindparam("id", type_=BigInteger))
         return parts
 
+    @cached_property
     def ranks(self) -> list[Condition]:
         equal = self.title == folded(bindparam("q", type_=Text))
         begins, contains = self.title.like(_beginning()), self.title.like(_containing())
@@ -193,7 +194,9 @@ class Listing:
     ranges: Sequence[str] = ()
     parameters: MarshmallowSchema = field(init=False)
     orders: dict[str, Order] = field(init=False, default_factory=dict)
+    filters: dict[str, Condition] = field(init=False, default_factory=dict)
     query: Callable[[str, str, tuple[str, ...]], Query] = field(init=False)
+    total: Callable[[tuple[str, ...]], Query] = field(init=False)
 
     def __post_init__(self) -> None:
         columns: Any = self.wire.model.__table__.c
@@ -208,15 +211,20 @@ class Listing:
             words = " or ".join(column.key.removesuffix("_folded") for column in (title, *others))
             description = f"A part of the {words}; case and accents do not matter."
             members["q"] = TextField(validate=Length(0, 255), metadata={"description": description})
+            self.filters["q"] = or_(*(column.like(_containing()) for column in (title, *others)))
         for name, parameter in self.equal.items():
             parameter.metadata = {"description": f"Only those with this {name}."}
             members[name] = parameter
+            self.filters[name] = columns[name] == bindparam(name)
         for name in self.ranges:
             for bound, words in (("min", "at least"), ("max", "at most")):
                 metadata = {"description": f"Only those with a {name} of {words} this."}
                 members[f"{bound}_{name}"] = IntegerParameter(-INTEGER_MAX, INTEGER_MAX, metadata=metadata)
+            self.filters[f"min_{name}"] = columns[name] >= bindparam(f"min_{name}")
+            self.filters[f"max_{name}"] = columns[name] <= bindparam(f"max_{name}")
         self.parameters = Parameters.from_dict(members)()
         self.query = lru_cache(maxsize=500)(self._query)
+        self.total = lru_cache(maxsize=500)(self._total)
 
     def arguments(self) -> dict[str, Any]:
         """The request's parameters, checked; 422 otherwise."""
@@ -231,37 +239,23 @@ class Listing:
             arguments.pop("q", None)
         return arguments
 
-    def conditions(self, given: Sequence[str]) -> list[Condition]:
-        found: list[Condition] = []
-        for name in given:
-            bound, _, rest = name.partition("_")
-            if name == "q":
-                found.append(or_(*(column.like(_containing()) for column in self.search)))
-            elif bound == "min":
-                found.append(getattr(self.wire.model, rest) >= bindparam(name))
-            elif bound == "max":
-                found.append(getattr(self.wire.model, rest) <= bindparam(name))
-            else:
-                found.append(getattr(self.wire.model, name) == bindparam(name))
-        return found
-
     def _query(self, sort: str, position: str, given: tuple[str, ...]) -> Query:
         """The page of the list at *position* with the filters *given*; its values are bound later."""
         order = self.orders[sort]
         most = bindparam("most", type_=BigInteger)
-        filters = self.conditions([name for name in given if name != "q" or sort != RELEVANCE])
+        filters = [self.filters[name] for name in given if name != "q" or sort != RELEVANCE]
         parts = [part.where(*filters).limit(most) for part in order.parts(position)]
         rows = parts[0]
         if len(parts) > 1:
             together = union_all(*(select(part.subquery()) for part in parts)).subquery()
             rows = select(*together.c).order_by(*order.terms(together.c)).limit(most)
-        inline = "q" in given or (bool(given) and order.key != "id") or any(n[:4] in ("min_", "max_") for n in given)
+        # A plan for any value would be wrong for most: where values differ in what they match, they are planned for.
+        inline = bool(given) and (order.key != "id" or not set(given) <= self.equal.keys())
         return self.wire.page(rows, order.key, order.terms, inline=inline)
 
-    def total(self, given: tuple[str, ...]) -> Query:
-        return Query(
-            select(func.count()).select_from(self.wire.model).where(*self.conditions(given)), inline=bool(given)
-        )
+    def _total(self, given: tuple[str, ...]) -> Query:
+        filters = [self.filters[name] for name in given]
+        return Query(select(func.count()).select_from(self.wire.model).where(*filters), inline=bool(given))
 
 
 def _typed(column: Any, value: Any) -> Any:
