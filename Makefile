@@ -5,10 +5,13 @@ PYTHON ?= python3
 VENV = .venv/bin/python
 PIP_INSTALL = $(VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run test lock docs
+.PHONY: run serve test bench lock docs
 
 run: .venv/run .env  ## Serve on http://127.0.0.1:8080; PORT=9000 and HOST=0.0.0.0 move it.
 	@$(VENV) -m flask start
+
+serve: .venv/run  ## Serve in production: see docs/operations.md.
+	@$(VENV) -m flask serve
 
 test: .venv/test  ## Everything that must be green.
 	@$(VENV) -m ruff check .

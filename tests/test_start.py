@@ -1,5 +1,6 @@
-"""``flask start``, which ``make run`` calls: real processes with an embedded database of their own."""
+"""``flask start`` and ``flask serve``, which ``make run`` and ``make serve`` call: real processes."""
 
+import json
 import os
 import re
 import signal
@@ -7,13 +8,15 @@ import socket
 import subprocess
 import sys
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from flask_migrate import upgrade
 
 from mediatheque import config
 
@@ -157,3 +160,86 @@ def test_a_setting_that_cannot_be_read_is_a_sentence(instance):
     with flask("start", instance=instance, PORT="http") as process:
         assert output(process) == "Error: PORT must be a whole number from 1 to 65535, not http.\n"
         assert process.returncode == 1
+
+
+@contextmanager
+def serving(make_database, make_app, port, **settings):
+    """``flask serve`` with two workers on a database with tables, in a process group of its own."""
+    url = make_database(f"serve{port}")
+    app = make_app(url)
+    with app.app_context():
+        upgrade()
+    settings = {"DATABASE_URL": url.render_as_string(hide_password=False), "PORT": port, "WORKERS": "2", **settings}
+    with flask("serve", instance="", **settings) as process:
+        wait_for(lambda: answers(port))
+        yield process
+
+
+def answers(port):
+    with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/books") as answer:
+        return answer.status == 200
+    return False
+
+
+def children(process):
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def is_running(pid):
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    return False
+
+
+class TestServe:
+    @pytest.fixture
+    def server(self, make_database, make_app, port):
+        with serving(make_database, make_app, port) as process:
+            yield process
+
+    @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+    def test_stops_when_a_signal_reaches_it_and_its_workers(self, server, end):
+        workers = children(server)
+        assert len(workers) == 2
+        for pid in (server.pid, *workers):
+            os.kill(pid, end)
+        started = time.monotonic()
+        assert server.wait(PATIENCE) == 0
+        assert time.monotonic() - started < 5
+
+    def test_workers_end_with_a_parent_that_was_killed(self, server, port):
+        workers = children(server)
+        server.kill()
+        wait_for(lambda: not any(is_running(pid) for pid in workers))
+        assert not answers(port)
+
+    def test_a_killed_worker_is_replaced(self, server, port):
+        first, second = children(server)
+        os.kill(first, signal.SIGKILL)
+        wait_for(lambda: len([pid for pid in children(server) if is_running(pid) and pid != first]) == 2)
+        assert second in children(server)
+        wait_for(lambda: answers(port))
+
+    def test_a_second_server_does_not_share_the_port(self, server, port, make_database):
+        with flask("serve", instance="", DATABASE_URL=make_database("second").render_as_string(), PORT=port) as other:
+            assert f"Cannot listen at 127.0.0.1, port {port}: Address already in use." in output(other)
+            assert other.returncode == 1
+
+
+def test_in_production_a_request_is_a_line_of_json(make_database, make_app, port):
+    settings = {"MEDIATHEQUE_ENV": "production", "JWT_SECRET_KEY": "a secret of the tests, long enough for HS256"}
+    with serving(make_database, make_app, port, **settings) as process:
+        with pytest.raises(HTTPError) as error:
+            urlopen(f"http://127.0.0.1:{port}/books/ada@example.org?q=ada@example.org")
+        error.value.close()
+        with urlopen(f"http://127.0.0.1:{port}/books/?q=ada@example.org") as answer:
+            id = answer.headers["X-Request-ID"]
+        process.terminate()
+        said = output(process)
+    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    (line,) = [line for line in lines if line["request_id"] == id]
+    assert line["milliseconds"] > 0
+    assert datetime.fromisoformat(line["time"]).utcoffset() == timedelta(0)
+    assert (line["method"], line["route"], line["status"], line["user_id"]) == ("GET", "/books", 200, None)
+    assert any(line["status"] == 404 and line["route"] is None for line in lines)
+    assert "ada@example.org" not in said

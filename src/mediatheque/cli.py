@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
-from typing import Any
 
 import click
 from flask import Flask, current_app
@@ -16,7 +15,6 @@ from flask_migrate import upgrade
 from flask_migrate.cli import db as db_cli
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from mediatheque.auth import accounts
 from mediatheque.errors import UNDEFINED_TABLE, diagnosis
@@ -116,23 +114,14 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-class PatientHandler(WSGIRequestHandler):
-    """Waits for a client, but not for ever."""
-
-    timeout = 30  # seconds
-
-    def make_environ(self) -> dict[str, Any]:
-        """As PEP 3333 wants the query: Werkzeug encodes what a client did not, an é typed into curl, once too often."""
-        return super().make_environ() | {"QUERY_STRING": self.path.partition("?")[2]}
-
-
 @click.command("start")
 @click.pass_obj
 def start(script: ScriptInfo) -> None:
     """Make the tables, seed them if they are empty, and serve at HOST and PORT: what make run does."""
     app = script.load_app()
     host, port = app.config["HOST"], app.config["PORT"]
-    with _listening(host, port) as listener, app.app_context():
+    _check_free(host, port)
+    with app.app_context():
         with sentences():
             make_tables()
             seed_if_empty()
@@ -143,22 +132,49 @@ def start(script: ScriptInfo) -> None:
                 f"Before listening at {host}, change the passwords that stand in the documentation:\n{changes}"
             )
         db.session.remove()
-        server = make_server(host, port, app, threaded=True, request_handler=PatientHandler, fd=listener.fileno())
-        address = f"[{host}]" if ":" in host else host
-        click.echo(f"Mediatheque is at http://{address}:{port} and explains itself at /docs. Ctrl-C stops it.")
-        logins = [f"{email} / {password}" for _, email, password, _ in accounts.SEEDED if email in published]
-        if logins:
-            click.echo(f"Sign in as {' or as '.join(logins)}.")
-    server.serve_forever()
+        for engine in db.engines.values():  # connections are not for the workers that are forked from here
+            engine.dispose()
+    greeting = f"Mediatheque is at http://{_bracketed(host)}:{port} and explains itself at /docs. Ctrl-C stops it."
+    logins = [f"{email} / {password}" for _, email, password, _ in accounts.SEEDED if email in published]
+    if logins:
+        greeting += f"\nSign in as {' or as '.join(logins)}."
+    _serve(app, workers=1, greeting=greeting)
 
 
-def _listening(host: str, port: int) -> socket.socket:
+@click.command("serve")
+@click.pass_obj
+def serve_command(script: ScriptInfo) -> None:
+    """Serve at HOST and PORT with WORKERS processes of THREADS threads each: what make serve does."""
+    app = script.load_app()
+    _check_free(app.config["HOST"], app.config["PORT"])
+    _serve(app, workers=app.config["WORKERS"])
+
+
+def _check_free(host: str, port: int) -> None:
+    """granian shares a port with others that do: two servers would each get a part of the requests."""
     try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
     except OSError as error:
         way_out = " PORT=9000 make run takes another port." if error.errno == errno.EADDRINUSE else ""
         reason = os.strerror(error.errno) if error.errno else error
         raise click.ClickException(f"Cannot listen at {host}, port {port}: {reason}.{way_out}") from error
+
+
+def _serve(app: Flask, *, workers: int, greeting: str = "") -> None:
+    from mediatheque.serve import serve  # noqa: PLC0415 (granian takes 50 ms, which no other command needs)
+
+    host, port, threads = (app.config[name] for name in ("HOST", "PORT", "THREADS"))
+    serve(_application, host, port, workers=workers, threads=threads, greeting=greeting)
+
+
+def _application() -> Flask:
+    from mediatheque import create_app  # noqa: PLC0415 (which imports this file)
+
+    return create_app()
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 users = AppGroup("users", help="Manage accounts.")
@@ -217,5 +233,5 @@ def demote(email: str) -> None:
 
 
 def init_app(app: Flask) -> None:
-    for command in (db_cli, start, users):
+    for command in (db_cli, start, serve_command, users):
         app.cli.add_command(command)

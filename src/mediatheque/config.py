@@ -64,6 +64,8 @@ def load(overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
         "EMBEDDED_INSTANCE": instance if embedded else None,
         "HOST": settings.get("HOST", "127.0.0.1"),
         "PORT": _integer("PORT", settings, default=8080, minimum=1, maximum=65535),
+        "WORKERS": _integer("WORKERS", settings, default=os.cpu_count() or 1, minimum=1, maximum=1000),
+        "THREADS": _integer("THREADS", settings, default=4, minimum=1, maximum=1000),
         "MAX_CONTENT_LENGTH": LARGEST_BODY,
         "SQLALCHEMY_DATABASE_URI": url,
         "SQLALCHEMY_ENGINE_OPTIONS": _engine(url),

@@ -1,19 +1,18 @@
 """The error body, its handlers, and the way from a violated constraint to a sentence."""
 
 import logging
-import secrets
-import time
 from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, request
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from mediatheque.kit.logs import request_id
 from mediatheque.kit.models import Base, no_row
 from mediatheque.kit.openapi import PROBLEM
 from mediatheque.kit.postgres import PostgresError
@@ -35,13 +34,6 @@ SENTENCES = {
     413: "The body is larger than 1 MiB.",
     500: "Something went wrong here, not with your request. It has been logged under the request_id.",
 }
-
-
-def request_id() -> str:
-    """The request's id: its time in milliseconds and 80 random bits, in hexadecimal, so that ids sort by time."""
-    if "request_id" not in g:
-        g.request_id = f"{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
-    return str(g.request_id)
 
 
 def problem(status: int, detail: str, **members: Any) -> Response:

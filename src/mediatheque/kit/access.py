@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
+from flask import g
 from flask_jwt_extended import current_user, verify_jwt_in_request
 from flask_jwt_extended.exceptions import InvalidHeaderError
 from flask_smorest import abort
@@ -37,6 +38,7 @@ def authenticate() -> None:
         verify_jwt_in_request()
     except IndexError as error:  # Flask-JWT-Extended takes a header of nothing but commas apart
         raise InvalidHeaderError("Bad Authorization Header") from error
+    g.user_id = current_user.id
 
 
 def authorise_admin(rows: str) -> None:

@@ -1,0 +1,79 @@
+"""granian, with the settings that were measured (docs/benchmarks.md): what ``flask serve`` and ``flask start`` run."""
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from functools import partial
+from multiprocessing import parent_process
+from typing import Any
+
+import click
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from granian.log import LogLevels
+
+BACKLOG = 1024  # connections that wait to be accepted
+HEADERS_WITHIN = 10_000  # milliseconds a client may take to send its headers
+STOP_WITHIN = 9  # seconds that running requests get when the server is told to stop
+
+
+def serve(
+    load: Callable[[], Any],
+    host: str,
+    port: int,
+    *,
+    workers: int,
+    threads: int,
+    greeting: str = "",
+) -> None:
+    """Serve the WSGI application that *load* makes in each worker, until SIGINT or SIGTERM; then let requests finish.
+
+    *load* must be picklable. Each worker prints *greeting*, instead of granian's own words, once it takes connections.
+    """
+    Granian(
+        __name__,
+        host,
+        port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        http1_settings=HTTP1Settings(header_read_timeout=HEADERS_WITHIN),
+        websockets=False,
+        workers=workers,
+        blocking_threads=threads,
+        backlog=BACKLOG,
+        log_level=LogLevels.warning if greeting else LogLevels.info,
+        respawn_failed_workers=True,
+        workers_kill_timeout=STOP_WITHIN,
+    ).serve(target_loader=partial(_start_worker, load, host, port, greeting), wrap_loader=False)
+
+
+def _start_worker(load: Callable[[], Any], host: str, port: int, greeting: str) -> Any:
+    # Ctrl-C reaches all processes of a terminal. A worker that gets it together with its parent's SIGTERM hangs.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    application = load()
+    if greeting:
+        threading.Thread(target=_greet, args=(host, port, greeting), daemon=True).start()
+    return application
+
+
+def _end_with_parent() -> None:
+    """A worker whose parent was killed would go on answering, and hold its port."""
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _greet(host: str, port: int, greeting: str) -> None:
+    while True:
+        try:
+            socket.create_connection((host, port), timeout=1).close()
+        except OSError:
+            time.sleep(0.01)
+        else:
+            return click.echo(greeting)
