@@ -2,11 +2,11 @@
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import nullcontext
 
 import pytest
 from dotenv import dotenv_values
-from flask import Flask
+from flask import Flask, current_app
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import URL, Connection, create_engine, make_url, text
@@ -16,7 +16,7 @@ from mediatheque import config, create_app
 from mediatheque.auth import tokens
 from mediatheque.auth.models import User
 from mediatheque.extensions import db
-from mediatheque.kit import postgres
+from mediatheque.kit import postgres, wire
 
 Headers = dict[str, str]
 
@@ -97,26 +97,17 @@ def app(make_database: Callable[[str], URL], make_app: Callable[[URL], Flask]) -
     return app
 
 
-class SharedConnection:
-    """An engine whose every connection is the test's own."""
-
-    def __init__(self, connection: Connection) -> None:
-        self.connection = connection
-
-    @contextmanager
-    def connect(self) -> Iterator[Connection]:
-        yield self.connection
-
-
 @pytest.fixture
-def connection(app: Flask) -> Iterator[Connection]:
-    """The one connection of the test, in place of both engines; everything on it is rolled back."""
+def connection(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connection]:
+    """The one connection of the test, for reads as well; everything on it is rolled back."""
     with app.app_context():
         engines = db.engines
         originals = dict(engines)
+        reader = wire.reader
         db.session.configure(join_transaction_mode="create_savepoint")
     with originals[None].connect() as connection, connection.begin() as transaction:
-        engines.update({None: connection, "reader": SharedConnection(connection)})
+        engines[None] = connection
+        monkeypatch.setattr(wire, "reader", lambda: nullcontext(connection) if current_app == app else reader())
         factory_session.configure(bind=connection)
         yield connection
         factory_session.remove()

@@ -70,7 +70,12 @@ def load(overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
         "SQLALCHEMY_DATABASE_URI": url,
         "SQLALCHEMY_ENGINE_OPTIONS": _engine(url),
         "SQLALCHEMY_BINDS": {
-            "reader": {"url": read_url, "isolation_level": "AUTOCOMMIT", **_engine(read_url, _READER)},
+            "reader": {
+                "url": read_url,
+                "isolation_level": "AUTOCOMMIT",
+                "pool_reset_on_return": None,  # nothing is open that could be rolled back
+                **_engine(read_url, _READER),
+            },
         },
         "JWT_SECRET_KEY": _secret(settings.get("JWT_SECRET_KEY"), instance, production=production),
         "JWT_ACCESS_TOKEN_EXPIRES": timedelta(hours=24),

@@ -1,5 +1,6 @@
 """granian, with the settings that were measured (docs/benchmarks.md): what ``flask serve`` and ``flask start`` run."""
 
+import gc
 import os
 import signal
 import socket
@@ -56,6 +57,7 @@ def _start_worker(load: Callable[[], Any], host: str, port: int, greeting: str) 
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     threading.Thread(target=_end_with_parent, daemon=True).start()
     application = load()
+    gc.freeze()  # what is there for good need not be looked through again and again
     if greeting:
         threading.Thread(target=_greet, args=(host, port, greeting), daemon=True).start()
     return application

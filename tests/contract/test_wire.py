@@ -20,7 +20,11 @@ from mediatheque.kit.models import BIGINT_MAX
 from mediatheque.kit.wire import Wire, read
 from mediatheque.library.models import Book, Genre, Movie
 
-WITH_LISTS = [path for path, listing in LISTINGS.items() if listing.wire._lists]
+WITH_LISTS = [
+    path
+    for path, listing in LISTINGS.items()
+    if any(isinstance(field, fields.List) for field in listing.wire.schema.dump_fields.values())
+]
 
 
 def loaders(schema, model):

@@ -5,7 +5,6 @@ from typing import Any
 from flask import Response
 
 from mediatheque.auth import passwords, tokens
-from mediatheque.auth.models import User
 from mediatheque.auth.queries import USERS, user_by_email
 from mediatheque.auth.schemas import CredentialsSchema, LoginSchema, UserSchema
 from mediatheque.errors import problem
@@ -27,10 +26,8 @@ SEEDED = {"email": "user1@user.com", "password": "user1"}
 @blueprint.response(201, UserSchema)
 def register(account: dict[str, Any]) -> Response:
     """Make an account."""
-    password = passwords.hashed(account.pop("password"))
-    user = User(**account, password=password)
-    db.session.add(user)
-    answer = wire.answer(wire.written(USERS, user), 201)
+    account["password"] = passwords.hashed(account["password"])
+    answer = wire.created(USERS, account)
     db.session.commit()
     return answer
 

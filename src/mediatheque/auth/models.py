@@ -14,7 +14,7 @@ class User(Timestamps, Base):
     name: Mapped[str] = text_column("name", 2, 100)
     email: Mapped[str] = mapped_column(String(254))
     password: Mapped[str] = mapped_column(String(60))
-    is_admin: Mapped[bool] = mapped_column(default=False, server_default="false")
+    is_admin: Mapped[bool] = mapped_column(server_default="false")
 
     __table_args__ = (
         Index(

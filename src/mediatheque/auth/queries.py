@@ -1,15 +1,31 @@
 """What auth asks the database."""
 
+from typing import NamedTuple
+
 from email_validator import EmailNotValidError
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 
 from mediatheque.auth.models import User
 from mediatheque.auth.schemas import UserSchema, normalised
 from mediatheque.extensions import db
 from mediatheque.kit.schemas import LONGEST_TEXT
-from mediatheque.kit.wire import Wire
+from mediatheque.kit.wire import Query, Wire
 
 USERS = Wire(User, UserSchema())
+
+_CALLER = Query(select(User.id, User.is_admin).where(User.id == bindparam("id")))
+
+
+class Caller(NamedTuple):
+    """Who is asking: ``current_user``."""
+
+    id: int
+    is_admin: bool
+
+
+def caller(id: int) -> Caller | None:
+    rows = _CALLER.rows(db.session.connection(), {"id": id})
+    return Caller(*rows[0]) if rows else None
 
 
 def user_by_email(email: str) -> User | None:

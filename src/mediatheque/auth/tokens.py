@@ -7,8 +7,9 @@ from flask import Response, request
 from flask_jwt_extended import create_access_token
 
 from mediatheque.auth.models import User
+from mediatheque.auth.queries import Caller, caller
 from mediatheque.errors import NOT_VALID, unauthorised
-from mediatheque.extensions import db, jwt
+from mediatheque.extensions import jwt
 from mediatheque.kit.models import BIGINT_MAX
 
 
@@ -18,12 +19,12 @@ def issue(user: User) -> str:
 
 
 @jwt.user_lookup_loader
-def load_user(_header: dict[str, Any], claims: dict[str, Any]) -> User | None:
+def load_caller(_header: dict[str, Any], claims: dict[str, Any]) -> Caller | None:
     """The user whom the token names: one statement, on each request that carries a token."""
     subject = claims["sub"]
     if not re.fullmatch("[0-9]{1,19}", subject) or int(subject) > BIGINT_MAX:
         return None
-    return db.session.get(User, int(subject))
+    return caller(int(subject))
 
 
 @jwt.token_verification_loader

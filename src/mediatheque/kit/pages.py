@@ -11,13 +11,12 @@ from urllib.parse import urlencode
 
 import orjson
 from flask import Response, request
-from marshmallow import RAISE, ValidationError, fields
 from marshmallow import Schema as MarshmallowSchema
+from marshmallow import ValidationError, fields
 from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
-    Connection,
     Integer,
     Select,
     Text,
@@ -37,7 +36,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 from mediatheque.kit.access import refuse
 from mediatheque.kit.models import BIGINT_MAX, INTEGER_MAX, folded
 from mediatheque.kit.schemas import BooleanParameter, IntegerParameter, Length, OneOf, TextField
-from mediatheque.kit.wire import NESTED_IN_LIST, Query, Wire, answer, read
+from mediatheque.kit.wire import NESTED_IN_LIST, Query, Source, Wire, answer, dumps, read
 
 MOST = 1000
 RELEVANCE = "relevance"
@@ -48,11 +47,6 @@ Condition = ColumnElement[bool]
 
 class Parameters(MarshmallowSchema):
     """What every list takes; a listing adds its own."""
-
-    class Meta:
-        unknown = RAISE
-
-    error_messages = {"unknown": "Must not be given: there is no such parameter."}
 
     limit = IntegerParameter(1, MOST, load_default=MOST, metadata={"description": "How many rows a page holds."})
     cursor = fields.String(
@@ -70,7 +64,7 @@ class Cursor:
     id: int
 
     def encode(self) -> str:
-        return base64.urlsafe_b64encode(orjson.dumps([self.sort, self.value, self.id])).decode().rstrip("=")
+        return base64.urlsafe_b64encode(dumps([self.sort, self.value, self.id])).decode().rstrip("=")
 
     @classmethod
     def decode(cls, text: str, sort: str) -> "Cursor":
@@ -228,16 +222,26 @@ class Listing:
 
     def arguments(self) -> dict[str, Any]:
         """The request's parameters, checked; 422 otherwise."""
-        repeated = [name for name, values in request.args.lists() if len(values) > 1]
-        if repeated:
-            refuse(422, errors={name: ["Must be given only once."] for name in repeated})
-        try:
-            arguments: dict[str, Any] = self.parameters.load(request.args.to_dict())
-        except ValidationError as error:
-            refuse(422, errors=error.messages_dict)
+        given = request.args.to_dict(flat=False)
+        arguments: dict[str, Any] = {"limit": MOST, "count": False}
+        errors: dict[str, list[str]] = {}
+        for name, (value, *more) in given.items():
+            try:
+                arguments[name] = self._read(name, value, *more)
+            except ValidationError as error:
+                errors[name] = list(error.messages)
+        if errors:
+            refuse(422, errors=errors)
         if not arguments.get("q"):
             arguments.pop("q", None)
         return arguments
+
+    def _read(self, name: str, value: str, *more: str) -> Any:
+        if name not in self.parameters.fields:
+            raise ValidationError("Must not be given: there is no such parameter.")
+        if more:
+            raise ValidationError("Must be given only once.")
+        return self.parameters.fields[name].deserialize(value)
 
     def _query(self, sort: str, position: str, given: tuple[str, ...]) -> Query:
         """The page of the list at *position* with the filters *given*; its values are bound later."""
@@ -290,22 +294,22 @@ def _containing() -> ColumnElement[str]:
 def page(listing: Listing) -> Response:
     """One page of the list as the request asks for it, with Link and X-Total-Count."""
     arguments = listing.arguments()
-    given = tuple(name for name in arguments if name not in ("limit", "cursor", "sort", "count"))
+    given = tuple(name for name in sorted(arguments) if name not in ("limit", "cursor", "sort", "count"))
     values = {name: arguments[name] for name in given}
     limit, sort = arguments["limit"], arguments.get("sort") or (RELEVANCE if "q" in arguments else "-id")
     position, place = _position(listing.orders[sort], sort, arguments.get("cursor"))
     query = listing.query(sort, position, given)
 
-    def work(connection: Connection) -> Response:
+    def work(source: Source) -> Response:
         headers = {}
-        rows = query.rows(connection, {**values, **place, "most": limit + 1})
+        rows = query.rows(source, {**values, **place, "most": limit + 1, "nested": NESTED_IN_LIST})
         if len(rows) > limit:
             rows = rows[:limit]
             onward = request.args.to_dict() | {"cursor": Cursor(sort, *rows[-1][-2:]).encode()}
             headers["Link"] = f'<{request.script_root}{request.path.rstrip("/")}?{urlencode(onward)}>; rel="next"'
         if arguments["count"]:
-            headers["X-Total-Count"] = str(listing.total(given).rows(connection, values)[0][0])
-        return answer(listing.wire.build(connection, rows, NESTED_IN_LIST), headers=headers)
+            headers["X-Total-Count"] = str(listing.total(given).rows(source, values)[0][0])
+        return answer(listing.wire.build(rows), headers=headers)
 
     return read(work)
 

@@ -8,6 +8,7 @@ import unicodedata
 from typing import Any, Self
 
 from marshmallow import RAISE, ValidationError, fields, validate, validates_schema
+from marshmallow import Schema as MarshmallowSchema
 from marshmallow_sqlalchemy import ModelConverter
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, String, inspect
 
@@ -37,7 +38,7 @@ def clean(value: str) -> str:
     """
     if len(value) > LONGEST_TEXT:
         raise ValidationError(f"Must be shorter: it has {len(value)} characters.")
-    if any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
+    if not value.isprintable() and any(unicodedata.category(character) in ("Cc", "Cs") for character in value):
         raise ValidationError("Must not contain control characters.")
     return unicodedata.normalize("NFC", value)
 
@@ -164,6 +165,10 @@ class Schema(ma.SQLAlchemySchema, StrictSchema):  # type: ignore[name-defined]
 
     class Meta(StrictSchema.Meta):
         model_converter = Converter
+
+    def load(self, data: Any, **options: Any) -> Any:
+        """As Marshmallow does it: marshmallow-sqlalchemy reads the metadata of a package first, which takes 0.3 ms."""
+        return MarshmallowSchema.load(self, data, **options)
 
     @classmethod
     def writable(cls) -> list[str]:

@@ -52,9 +52,7 @@ def get_book(id: int) -> Response:
 def create_book(values: dict[str, Any]) -> Response:
     """Add a book to a collection."""
     may_put_into(values["collection_id"])
-    book = Book(**values, user_id=current_user.id)
-    db.session.add(book)
-    answer = wire.created(BOOKS.wire, book, "books.get_book")
+    answer = wire.created(BOOKS.wire, values | {"user_id": current_user.id}, "books.get_book")
     db.session.commit()
     return answer
 

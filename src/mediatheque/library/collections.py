@@ -44,9 +44,7 @@ def get_collection(id: int) -> Response:
 @blueprint.response(201, CollectionSchema, headers=wire.LOCATION)
 def create_collection(values: dict[str, Any]) -> Response:
     """Make a collection of one's own."""
-    collection = Collection(**values, user_id=current_user.id)
-    db.session.add(collection)
-    answer = wire.created(COLLECTIONS.wire, collection, "collections.get_collection")
+    answer = wire.created(COLLECTIONS.wire, values | {"user_id": current_user.id}, "collections.get_collection")
     db.session.commit()
     return answer
 

@@ -39,9 +39,7 @@ def get_format(id: int) -> Response:
 @blueprint.response(201, FormatSchema, headers=wire.LOCATION)
 def create_format(values: dict[str, Any]) -> Response:
     """Make a format."""
-    format = Format(**values)
-    db.session.add(format)
-    answer = wire.created(FORMATS.wire, format, "formats.get_format")
+    answer = wire.created(FORMATS.wire, values, "formats.get_format")
     db.session.commit()
     return answer
 

@@ -39,9 +39,7 @@ def get_genre(id: int) -> Response:
 @blueprint.response(201, GenreSchema, headers=wire.LOCATION)
 def create_genre(values: dict[str, Any]) -> Response:
     """Make a genre."""
-    genre = Genre(**values)
-    db.session.add(genre)
-    answer = wire.created(GENRES.wire, genre, "genres.get_genre")
+    answer = wire.created(GENRES.wire, values, "genres.get_genre")
     db.session.commit()
     return answer
 

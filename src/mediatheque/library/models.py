@@ -65,7 +65,7 @@ class Collection(Timestamps, Base):
 
     name: Mapped[str] = text_column("name", 2, 100)
     name_folded: Mapped[str] = folded_column("name")
-    is_open: Mapped[bool] = mapped_column(default=True, server_default="true")
+    is_open: Mapped[bool] = mapped_column(server_default="true")
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
 
     user: Mapped[User] = relationship(lazy="raise")

@@ -39,9 +39,7 @@ def get_movie_format(id: int) -> Response:
 @blueprint.response(201, MovieFormatSchema, headers=wire.LOCATION)
 def create_movie_format(values: dict[str, Any]) -> Response:
     """Make a movie format."""
-    format = FormatMovie(**values)
-    db.session.add(format)
-    answer = wire.created(MOVIE_FORMATS.wire, format, "movie_formats.get_movie_format")
+    answer = wire.created(MOVIE_FORMATS.wire, values, "movie_formats.get_movie_format")
     db.session.commit()
     return answer
 

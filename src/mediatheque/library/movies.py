@@ -51,9 +51,7 @@ def get_movie(id: int) -> Response:
 def create_movie(values: dict[str, Any]) -> Response:
     """Add a movie to a collection."""
     may_put_into(values["collection_id"])
-    movie = Movie(**values, user_id=current_user.id)
-    db.session.add(movie)
-    answer = wire.created(MOVIES.wire, movie, "movies.get_movie")
+    answer = wire.created(MOVIES.wire, values | {"user_id": current_user.id}, "movies.get_movie")
     db.session.commit()
     return answer
 

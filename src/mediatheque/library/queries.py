@@ -1,13 +1,13 @@
 """What the library asks the database: its lists, and the rule that several resources share."""
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from mediatheque.extensions import db
 from mediatheque.kit.access import is_owner, refuse
 from mediatheque.kit.models import no_row
 from mediatheque.kit.pages import Listing
 from mediatheque.kit.schemas import BooleanParameter, IntegerParameter
-from mediatheque.kit.wire import Wire
+from mediatheque.kit.wire import Query, Wire
 from mediatheque.library.models import Book, Collection, Format, FormatMovie, Genre, Movie
 from mediatheque.library.schemas import (
     BookSchema,
@@ -71,12 +71,14 @@ MOVIE_FORMATS = Listing(
 )
 
 
+_SHELF = Query(select(Collection.name, Collection.is_open, Collection.user_id).where(Collection.id == bindparam("id")))
+
+
 def may_put_into(collection_id: int) -> None:
     """403 unless the collection is open or the caller's (an admin's is every one); 422 if it does not exist."""
-    shelf = db.session.execute(
-        select(Collection.name, Collection.is_open, Collection.user_id).where(Collection.id == collection_id)
-    ).one_or_none()
-    if shelf is None:
+    rows = _SHELF.rows(db.session.connection(), {"id": collection_id})
+    if not rows:
         refuse(422, errors={"collection_id": [no_row(Collection.__table__, collection_id)]})
-    if not shelf.is_open and not is_owner(shelf.user_id):
-        refuse(403, f"The collection {shelf.name} is closed: only its owner may put items into it.")
+    ((name, is_open, owner_id),) = rows
+    if not is_open and not is_owner(owner_id):
+        refuse(403, f"The collection {name} is closed: only its owner may put items into it.")
