@@ -12,7 +12,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
-from mediatheque.kit.logs import request_id
+from mediatheque.kit.logs import this_request
 from mediatheque.kit.models import Base, no_row
 from mediatheque.kit.openapi import PROBLEM
 from mediatheque.kit.postgres import PostgresError
@@ -44,7 +44,7 @@ def problem(status: int, detail: str, **members: Any) -> Response:
         "status": status,
         "detail": detail,
         "error": detail,
-        "request_id": request_id(),
+        "request_id": this_request().id,
         **members,
     }
     headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
@@ -135,7 +135,7 @@ def on_database_away(error: Exception) -> Response:
 
 def unavailable(detail: str, error: Exception) -> Response:
     """503 with Retry-After; the log has the reason."""
-    log.warning("request %s: %s: %s", request_id(), detail, getattr(error, "orig", error))
+    log.warning("request %s: %s: %s", this_request().id, detail, getattr(error, "orig", error))
     response = problem(503, detail)
     response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
     return response
@@ -150,13 +150,13 @@ def on_programming_error(error: ProgrammingError) -> Response:
 
 def on_data_error(error: DataError) -> Response:
     """A value that the database could not take and that no schema refused."""
-    log.warning("request %s: the database refused a value: %s", request_id(), error.orig)
+    log.warning("request %s: the database refused a value: %s", this_request().id, error.orig)
     return problem(422, "A value in the request is beyond what can be stored.")
 
 
 def on_exception(error: Exception) -> Response:
     """Anything else is our mistake: logged with its traceback, answered without it."""
-    log.error("request %s: %s %s", request_id(), request.method, request.path, exc_info=error)
+    log.error("request %s: %s %s", this_request().id, request.method, request.path, exc_info=error)
     return problem(500, SENTENCES[500])
 
 
