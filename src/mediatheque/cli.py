@@ -4,6 +4,7 @@ import errno
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -21,7 +22,7 @@ from mediatheque.errors import UNDEFINED_TABLE, diagnosis
 from mediatheque.extensions import db
 from mediatheque.kit.models import Base
 from mediatheque.kit.postgres import PostgresError
-from mediatheque.library import seeds
+from mediatheque.library import demo, seeds
 
 INSUFFICIENT_PRIVILEGE = "42501"
 
@@ -83,15 +84,41 @@ def seed() -> None:
 @with_appcontext
 def drop(yes: bool) -> None:
     """Drop all tables and what they hold."""
-    database = db.engine.url.render_as_string()
-    if current_app.config["MEDIATHEQUE_ENV"] == "production" and not yes:
-        if not sys.stdin.isatty():
-            raise click.ClickException(f"This drops all tables of {database}. Without a terminal to ask at, say --yes.")
-        click.confirm(f"Drop all tables of {database}?", abort=True)
+    ask_in_production("Drop all tables of", yes=yes)
     with sentences(), db.engine.begin() as connection:
         Base.metadata.drop_all(connection)
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
     click.echo("Tables have been dropped.")
+
+
+@db_cli.command("load-demo")
+@click.option("--books", type=click.IntRange(0, demo.MOST), default=10_000, show_default=True)
+@click.option("--movies", type=click.IntRange(0, demo.MOST), help="A tenth of the books, unless given.")
+@click.option("--yes", is_flag=True, help="Do not ask (in production; development never does).")
+@with_appcontext
+def load_demo(books: int, movies: int | None, yes: bool) -> None:
+    """Add made-up books and movies, in collections of accounts that nobody can sign in to."""
+    movies = books // 10 if movies is None else movies
+    ask_in_production("Load a made-up library into", yes=yes)
+    start = time.perf_counter()
+    hidden = not sys.stdout.isatty()
+    with sentences(), click.progressbar(length=books + movies, label="Loading", hidden=hidden) as bar:
+        loaded = demo.load(books, movies, bar.update)
+        db.session.commit()
+        demo.vacuum()
+    seconds = time.perf_counter() - start
+    counts = ", ".join(f"{name} {count:,}" for name, count in loaded.items())
+    rate = sum(loaded.values()) / seconds
+    click.echo(f"Rows have been loaded, {rate:,.0f} a second for {seconds:.1f} seconds: {counts}.")
+
+
+def ask_in_production(deed: str, *, yes: bool) -> None:
+    """Ask before *deed* to the database, which is named; without a terminal an error, unless *yes* has been said."""
+    if current_app.config["MEDIATHEQUE_ENV"] == "production" and not yes:
+        question = f"{deed} {db.engine.url.render_as_string()}?"
+        if not sys.stdin.isatty():
+            raise click.ClickException(f"{question} Without a terminal to answer at, say --yes.")
+        click.confirm(question, abort=True)
 
 
 def seed_if_empty() -> bool:
