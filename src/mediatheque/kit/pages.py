@@ -40,6 +40,11 @@ from mediatheque.kit.wire import NESTED_IN_LIST, Query, Source, Wire, answer, du
 
 MOST = 1000
 RELEVANCE = "relevance"
+SIMILAR = "similar"
+SHORTEST_MISSPELT = 4  # characters: of three, half are the beginning that every "the" has
+
+# pg_trgm's operator for "has words like it", if the database has it.
+_KNOWS_SIMILAR = Query(select(func.to_regoperator("<<%(text,text)").is_not(None)))
 
 Attribute = InstrumentedAttribute[Any]
 Condition = ColumnElement[bool]
@@ -163,7 +168,7 @@ class ByRelevance:
 
     @cached_property
     def ranks(self) -> list[Condition]:
-        equal = self.title == folded(bindparam("q", type_=Text))
+        equal = self.title == _sought()
         begins, contains = self.title.like(_beginning()), self.title.like(_containing())
         ranks = [equal, and_(begins, not_(equal)), and_(contains, not_(begins))]
         if self.others:
@@ -206,6 +211,7 @@ class Listing:
             description = f"A part of the {words}; case and accents do not matter."
             members["q"] = TextField(validate=Length(0, 255), metadata={"description": description})
             self.filters["q"] = or_(*(column.like(_containing()) for column in (title, *others)))
+            self.filters[SIMILAR] = or_(*(_sought().op("<<%")(column) for column in (title, *others)))
         for name, parameter in self.equal.items():
             parameter.metadata = {"description": f"Only those with this {name}."}
             members[name] = parameter
@@ -278,9 +284,13 @@ def _typed(column: Any, value: Any) -> Any:
     raise ValueError
 
 
+def _sought() -> ColumnElement[str]:
+    return folded(bindparam("q", type_=Text))
+
+
 def _escaped() -> ColumnElement[str]:
     # Escaped after folding, in SQL: NFKD can make a % of a character that is none.
-    return func.regexp_replace(folded(bindparam("q", type_=Text)), r"([\\%_])", r"\\\1", "g", type_=Text)
+    return func.regexp_replace(_sought(), r"([\\%_])", r"\\\1", "g", type_=Text)
 
 
 def _beginning() -> ColumnElement[str]:
@@ -295,23 +305,40 @@ def page(listing: Listing) -> Response:
     """One page of the list as the request asks for it, with Link and X-Total-Count."""
     arguments = listing.arguments()
     given = tuple(name for name in sorted(arguments) if name not in ("limit", "cursor", "sort", "count"))
-    values = {name: arguments[name] for name in given}
     limit, sort = arguments["limit"], arguments.get("sort") or (RELEVANCE if "q" in arguments else "-id")
     position, place = _position(listing.orders[sort], sort, arguments.get("cursor"))
-    query = listing.query(sort, position, given)
+    values = {name: arguments[name] for name in given}
+    bounds = {"most": limit + 1, "nested": NESTED_IN_LIST}
 
     def work(source: Source) -> Response:
-        headers = {}
-        rows = query.rows(source, {**values, **place, "most": limit + 1, "nested": NESTED_IN_LIST})
+        wanted, order, headers = given, sort, {}
+        rows = listing.query(sort, position, given).rows(source, {**values, **place, **bounds})
+        first = not position or sort != RELEVANCE
+        if not rows and first and "q" in given and _may_be_misspelt(listing, source, given, values):
+            wanted = tuple(SIMILAR if name == "q" else name for name in given)
+            order = "-id" if sort == RELEVANCE else sort
+            rows = listing.query(order, position, wanted).rows(source, {**values, **place, **bounds})
         if len(rows) > limit:
             rows = rows[:limit]
-            onward = request.args.to_dict() | {"cursor": Cursor(sort, *rows[-1][-2:]).encode()}
-            headers["Link"] = f'<{request.script_root}{request.path.rstrip("/")}?{urlencode(onward)}>; rel="next"'
+            headers["Link"] = _link(Cursor(order, *rows[-1][-2:]), {} if order == sort else {"sort": order})
         if arguments["count"]:
-            headers["X-Total-Count"] = str(listing.total(given).rows(source, values)[0][0])
+            headers["X-Total-Count"] = str(listing.total(wanted).rows(source, values)[0][0])
         return answer(listing.wire.build(rows), headers=headers)
 
     return read(work)
+
+
+def _may_be_misspelt(listing: Listing, source: Source, given: tuple[str, ...], values: dict[str, Any]) -> bool:
+    """Whether nothing contains ``q``, on any page, it is long enough, and the database can look for words like it."""
+    if len(values["q"]) < SHORTEST_MISSPELT or listing.total(given).rows(source, values)[0][0]:
+        return False
+    return bool(_KNOWS_SIMILAR.rows(source, {})[0][0])
+
+
+def _link(cursor: Cursor, changes: dict[str, str]) -> str:
+    """The Link header of the next page: the request's own parameters with *changes*."""
+    onward = request.args.to_dict() | changes | {"cursor": cursor.encode()}
+    return f'<{request.script_root}{request.path.rstrip("/")}?{urlencode(onward)}>; rel="next"'
 
 
 def _position(order: Order, sort: str, cursor: str | None) -> tuple[str, dict[str, Any]]:

@@ -117,6 +117,7 @@ class Book(Timestamps, Base):
         Index("ix_books_user_id", "user_id", "id"),
         Index("ix_books_collection_id", "collection_id", "id"),
         Index("ix_books_genre_id", "genre_id", "id"),
+        Index("ix_books_genre_id_page_count", "genre_id", "page_count", "id"),
         Index("ix_books_format_id", "format_id", "id"),
         {"info": {"noun": "book"}},
     )
@@ -152,6 +153,7 @@ class Movie(Timestamps, Base):
         Index("ix_movies_user_id", "user_id", "id"),
         Index("ix_movies_collection_id", "collection_id", "id"),
         Index("ix_movies_genre_id", "genre_id", "id"),
+        Index("ix_movies_genre_id_run_time", "genre_id", "run_time", "id"),
         Index("ix_movies_format_id", "format_id", "id"),
         {"info": {"noun": "movie"}},
     )

@@ -1,0 +1,71 @@
+"""Search that forgives: where nothing contains the text, words like it are found, if the database has pg_trgm."""
+
+import pytest
+from sqlalchemy import text
+
+from factories.library import BookFactory, CollectionFactory, GenreFactory, MovieFactory
+
+
+@pytest.fixture
+def found(client, connection):
+    """What a search finds, as the ids of a list; without pg_trgm, a misspelt word finds nothing."""
+    knows = connection.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"))
+
+    def search(path, expected, **parameters):
+        answer = client.get(path, query_string=parameters)
+        assert answer.status_code == 200
+        assert [row["id"] for row in answer.json] == ([row.id for row in expected] if knows else [])
+        return answer
+
+    return search
+
+
+def test_finds_the_title_of_a_misspelt_word(found):
+    book = BookFactory(title="The Magic Mountain")
+    BookFactory(title="The Container")
+    found("/books", [book], q="montain")
+    found("/books", [book], q="MONTÀIN")
+
+
+def test_finds_an_author_and_a_director(found):
+    book = BookFactory(author="Thomas Mann, Fjodor Dostojewski")
+    movie = MovieFactory(director="Jean-Pierre Jeunet")
+    found("/books", [book], q="Dostojevski")
+    found("/movies", [movie], q="Jean-Piere")
+
+
+def test_finds_a_collection(found):
+    found("/collections", [CollectionFactory(name="Living room")], q="livin rooom")
+
+
+def test_does_not_guess_while_something_contains_the_text(client):
+    book = BookFactory(title="Montaigne, montain")
+    BookFactory(title="The Magic Mountain")
+    assert [row["id"] for row in client.get("/books?q=montain").json] == [book.id]
+
+
+def test_does_not_guess_at_three_letters(client):
+    BookFactory(title="The Magic Mountain")
+    assert client.get("/books?q=thx").json == []
+
+
+def test_keeps_the_filters_the_order_and_the_count(found):
+    genre = GenreFactory()
+    first = BookFactory(title="A Mountain", genre=genre)
+    second = BookFactory(title="The Mountain", genre=genre)
+    BookFactory(title="Mountains")
+    answer = found("/books", [first, second], q="montain", genre_id=genre.id, sort="title", count="true")
+    assert answer.headers["X-Total-Count"] == str(len(answer.json))
+
+
+@pytest.mark.parametrize("sort", [{}, {"sort": "title"}])
+def test_goes_on_over_the_pages(client, found, sort):
+    books = [BookFactory(title=f"Mountain {letter}") for letter in "cba"]
+    walked, address = [], "/books"
+    parameters = {"q": "montain", "limit": 1, **sort}
+    while address:
+        answer = client.get(address, query_string=parameters)
+        walked += [row["id"] for row in answer.json]
+        address, parameters = answer.headers.get("Link", "").partition(">")[0].removeprefix("<"), None
+    found("/books", books[::-1], q="montain", **sort)
+    assert walked in ([book.id for book in reversed(books)], [])
