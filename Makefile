@@ -21,10 +21,15 @@ test: .venv/test  ## Everything that must be green.
 	@$(VENV) -m pytest --numprocesses auto --driver psycopg2 --ignore tests/kit/test_postgres.py \
 		tests/auth tests/library tests/contract tests/kit
 
+bench: .venv-bench/done  ## Measure beside the limits and a peer: docs/benchmarks.md. ONLY=one,page measures a part.
+	@PYTHONPATH=src:tests .venv-bench/bin/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))
+
 lock: .venv/test  ## Bring the locked requirements to the newest versions.
 	@$(VENV) -m uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml -o requirements.txt
 	@$(VENV) -m uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml --group dev \
 		-o requirements-dev.txt
+	@$(VENV) -m uv pip compile --quiet --universal --generate-hashes --upgrade --constraint requirements.txt \
+		pyproject.toml tests/benchmarks/requirements.in -o tests/benchmarks/requirements.txt
 
 docs: .venv/test  ## Write what is generated in docs/: openapi.json and the diagram in data-model.md.
 	@$(VENV) -m flask openapi write docs/openapi.json
@@ -46,6 +51,11 @@ docs: .venv/test  ## Write what is generated in docs/: openapi.json and the diag
 	@$(call make_venv)
 	@$(PIP_INSTALL) -r requirements-dev.txt
 	@touch .venv/test
+
+.venv-bench/done: tests/benchmarks/requirements.txt | .venv/run
+	@$(VENV) -m venv .venv-bench
+	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch .venv-bench/done
 
 define make_venv
 command -v "$(PYTHON)" >/dev/null || { \

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
+from typing import Any
 
 import pytest
 from dotenv import dotenv_values
@@ -10,6 +11,7 @@ from flask import Flask, current_app
 from flask.testing import FlaskClient
 from flask_migrate import upgrade
 from sqlalchemy import URL, Connection, create_engine, make_url, text
+from werkzeug.test import TestResponse
 
 from factories.session import factory_session
 from mediatheque import config, create_app
@@ -115,9 +117,16 @@ def connection(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connecti
         transaction.rollback()
 
 
+class Client(FlaskClient):
+    """Receives all of an answer at once, as a server would pass it on, and closes it."""
+
+    def open(self, *arguments: Any, **options: Any) -> TestResponse:
+        return super().open(*arguments, **{"buffered": True, **options})
+
+
 @pytest.fixture
 def client(app: Flask, connection: Connection) -> FlaskClient:
-    return app.test_client()
+    return Client(app, app.response_class)
 
 
 @pytest.fixture

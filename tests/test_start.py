@@ -5,10 +5,8 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import time
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,35 +14,8 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
-from flask_migrate import upgrade
 
-from mediatheque import config
-
-PATIENCE = 30  # seconds
-
-
-@contextmanager
-def flask(*command, instance, **settings):
-    """A running command of the application; standard output and error in one pipe. It is killed if it goes on."""
-    with subprocess.Popen(
-        [sys.executable, "-m", "flask", *command],
-        cwd=config.ROOT,
-        env=os.environ | {"MEDIATHEQUE_INSTANCE": str(instance), "BCRYPT_LOG_ROUNDS": "4", **settings},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        # Where the tests run in the background Ctrl-C may be ignored, which children inherit.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
-    ) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
-
-
-def output(process):
-    text, _ = process.communicate(timeout=PATIENCE)
-    return text
+from processes import PATIENCE, answers, flask, output, serving, wait_for
 
 
 @pytest.fixture
@@ -73,13 +44,6 @@ def postmasters(instance):
         if Path(arguments[0]).name == "postgres" and any(str(instance) in argument for argument in arguments):
             found.append(int(process.name))
     return found
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.05)
 
 
 def title_found_as_typed(port):
@@ -160,25 +124,6 @@ def test_a_setting_that_cannot_be_read_is_a_sentence(instance):
     with flask("start", instance=instance, PORT="http") as process:
         assert output(process) == "Error: PORT must be a whole number from 1 to 65535, not http.\n"
         assert process.returncode == 1
-
-
-@contextmanager
-def serving(make_database, make_app, port, **settings):
-    """``flask serve`` with two workers on a database with tables, in a process group of its own."""
-    url = make_database(f"serve{port}")
-    app = make_app(url)
-    with app.app_context():
-        upgrade()
-    settings = {"DATABASE_URL": url.render_as_string(hide_password=False), "PORT": port, "WORKERS": "2", **settings}
-    with flask("serve", instance="", **settings) as process:
-        wait_for(lambda: answers(port))
-        yield process
-
-
-def answers(port):
-    with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/books") as answer:
-        return answer.status == 200
-    return False
 
 
 def children(process):

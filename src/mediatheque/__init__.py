@@ -8,7 +8,7 @@ from sqlalchemy import event
 from mediatheque import cli, config, docs, errors, models
 from mediatheque.auth import auth
 from mediatheque.extensions import bcrypt, db, jwt, ma, migrate
-from mediatheque.kit import logs, postgres
+from mediatheque.kit import exports, logs, postgres
 from mediatheque.kit.openapi import Api, IdConverter
 from mediatheque.library import books, collections, formats, genres, movie_formats, movies
 
@@ -37,6 +37,7 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
                 event.listen(engine, "do_connect", lambda *_: postgres.start(instance))
 
     logs.init_app(app)
+    exports.init_app(app)
     errors.init_app(app)
     api = Api(app)
     for resource in (auth, collections, books, movies, formats, movie_formats, genres):

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 Errors = dict[str, list[str]]
 
-RETRY_AFTER_SECONDS = 2
+HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}  # seconds
 MOST_ERRORS = 100
 NOT_VALID = "Token is not valid"
 UNDEFINED_TABLE = "42P01"
@@ -47,8 +47,7 @@ def problem(status: int, detail: str, **members: Any) -> Response:
         "request_id": this_request().id,
         **members,
     }
-    headers = {"WWW-Authenticate": "Bearer"} if status == HTTPStatus.UNAUTHORIZED else None
-    return Response(orjson.dumps(body), status, headers, content_type=PROBLEM)
+    return Response(orjson.dumps(body), status, HEADERS.get(status), content_type=PROBLEM)
 
 
 def unauthorised(message: str) -> Response:
@@ -134,11 +133,9 @@ def on_database_away(error: Exception) -> Response:
 
 
 def unavailable(detail: str, error: Exception) -> Response:
-    """503 with Retry-After; the log has the reason."""
+    """503; the log has the reason."""
     log.warning("request %s: %s: %s", this_request().id, detail, getattr(error, "orig", error))
-    response = problem(503, detail)
-    response.headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
-    return response
+    return problem(503, detail)
 
 
 def on_programming_error(error: ProgrammingError) -> Response:

@@ -57,7 +57,8 @@ def _start_worker(load: Callable[[], Any], host: str, port: int, greeting: str) 
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     threading.Thread(target=_end_with_parent, daemon=True).start()
     application = load()
-    gc.freeze()  # what is there for good need not be looked through again and again
+    gc.freeze()  # what is there for good need not be looked through again and again,
+    gc.set_threshold(50_000, 20, 20)  # nor need the rows of a page, which are gone by themselves
     if greeting:
         threading.Thread(target=_greet, args=(host, port, greeting), daemon=True).start()
     return application

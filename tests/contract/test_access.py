@@ -13,10 +13,13 @@ TABLE = """
 /login                   POST public
 /collections             GET public   POST member
 /collections/<int:id>    GET public   PUT member   PATCH member   DELETE admin
+/collections/<int:id>/export GET public
 /books                   GET public   POST member
 /books/<int:id>          GET public   PUT member   PATCH member   DELETE admin
+/books/export            GET public
 /movies                  GET public   POST member
 /movies/<int:id>         GET public   PUT member   PATCH member   DELETE admin
+/movies/export           GET public
 /formats                 GET public   POST member
 /formats/<int:id>        GET public   PUT member   PATCH member   DELETE admin
 /movie_formats           GET public   POST member

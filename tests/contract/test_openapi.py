@@ -27,18 +27,21 @@ create_collection            201 400 401 413 415 422 503
 update_collection            200 400 401 403 404 413 415 422 503
 update_collection_by_put     200 400 401 403 404 413 415 422 503
 delete_collection            200 401 403 404 503
+export_collection            200 404 422 503
 list_books                   200 422 503
 get_book                     200 404 503
 create_book                  201 400 401 403 413 415 422 503
 update_book                  200 400 401 403 404 413 415 422 503
 update_book_by_put           200 400 401 403 404 413 415 422 503
 delete_book                  200 401 403 404 503
+export_books                 200 422 503
 list_movies                  200 422 503
 get_movie                    200 404 503
 create_movie                 201 400 401 403 413 415 422 503
 update_movie                 200 400 401 403 404 413 415 422 503
 update_movie_by_put          200 400 401 403 404 413 415 422 503
 delete_movie                 200 401 403 404 503
+export_movies                200 422 503
 list_formats                 200 422 503
 get_format                   200 404 503
 create_format                201 400 401 409 413 415 422 503
@@ -188,8 +191,13 @@ class TestDocument:
         _, path, operation = ALL[name]
         described = {(one["in"], one["name"]): one["schema"] for one in parameters(path, operation)}
         assert all("type" in schema for schema in described.values())
-        listed = LISTINGS[path].parameters.fields if name.startswith("list_") else {}
-        assert set(described) == {("query", parameter) for parameter in listed} | (
+        if name.startswith("list_"):
+            known = set(LISTINGS[path].parameters.fields)
+        elif name.startswith("export_"):
+            known = {"format", *(LISTINGS[path.removesuffix("/export")].selection if "{id}" not in path else ())}
+        else:
+            known = set()
+        assert set(described) == {("query", parameter) for parameter in known} | (
             {("path", "id")} if "{id}" in path else set()
         )
 

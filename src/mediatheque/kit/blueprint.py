@@ -84,6 +84,29 @@ class Blueprint(SmorestBlueprint):
 
         return decorate
 
+    def exports(self, parameters: MarshmallowSchema, rows: Any) -> Callable[[View], View]:
+        """The route answers a file of *rows*, a schema, in the formats of exports.py, which are documented."""
+        headers = {
+            "X-Total-Count": {
+                "schema": {"type": "integer"},
+                "description": "How many rows there were at the beginning.",
+            },
+            "Content-Disposition": {"schema": {"type": "string"}, "description": "The name of the file."},
+        }
+        content = {
+            "application/json": {"schema": {"type": "array", "items": rows}},
+            "application/x-ndjson": {"schema": {"type": "string"}},
+            "text/csv": {"schema": {"type": "string"}},
+        }
+
+        def decorate(view: View) -> View:
+            answer = {"description": HTTPStatus.OK.phrase, "headers": headers, "content": content}
+            view.__dict__["answers"] = {"200": answer}
+            view.__dict__["_apidoc"] = {"arguments": {"parameters": [{"in": "query", "schema": parameters}]}}
+            return self.refuses(422)(view)
+
+        return decorate
+
     @staticmethod
     def refuses(*statuses: int) -> Callable[[View], View]:
         """Documents errors of the route's own rules; what access and input may answer is known without."""
@@ -120,7 +143,10 @@ class Blueprint(SmorestBlueprint):
             doc["manual_doc"] = {
                 **operation,
                 "operationId": name,
-                "responses": {str(status): HTTPStatus(status).name for status in sorted(errors)},
+                "responses": {
+                    **getattr(view, "answers", {}),
+                    **{str(status): HTTPStatus(status).name for status in sorted(errors)},
+                },
             }
 
 

@@ -6,14 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
-from typing import Any, Protocol
+from typing import Any, Protocol, Self
 from urllib.parse import urlencode
 
 import orjson
 from flask import Response, request
 from marshmallow import Schema as MarshmallowSchema
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, missing
 from sqlalchemy import (
+    CTE,
     BigInteger,
     Column,
     ColumnElement,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     bindparam,
     func,
     literal,
+    literal_column,
     not_,
     or_,
     select,
@@ -51,6 +53,36 @@ Condition = ColumnElement[bool]
 
 
 class Parameters(MarshmallowSchema):
+    """A query string, read one parameter at a time: most requests give few of many."""
+
+    @classmethod
+    def with_members(cls, members: Mapping[str, fields.Field[Any]]) -> Self:
+        return cls.from_dict(dict(members))()  # type: ignore[return-value]
+
+    def read(self) -> dict[str, Any]:
+        """The request's parameters, those that were given checked, the others by default; 422 otherwise."""
+        arguments = {name: one.load_default for name, one in self.fields.items() if one.load_default is not missing}
+        errors: dict[str, list[str]] = {}
+        for name, values in request.args.to_dict(flat=False).items():
+            try:
+                arguments[name] = self._value(name, values)
+            except ValidationError as error:
+                errors[name] = list(error.messages)
+        if errors:
+            refuse(422, errors=errors)
+        if arguments.get("q") == "":
+            del arguments["q"]
+        return arguments
+
+    def _value(self, name: str, values: list[str]) -> Any:
+        if name not in self.fields:
+            raise ValidationError("Must not be given: there is no such parameter.")
+        if len(values) > 1:
+            raise ValidationError("Must be given only once.")
+        return self.fields[name].deserialize(values[0])
+
+
+class PageParameters(Parameters):
     """What every list takes; a listing adds its own."""
 
     limit = IntegerParameter(1, MOST, load_default=MOST, metadata={"description": "How many rows a page holds."})
@@ -191,10 +223,11 @@ class Listing:
     search: Sequence[Attribute]
     equal: Mapping[str, fields.Field[Any]] = field(default_factory=dict)
     ranges: Sequence[str] = ()
-    parameters: MarshmallowSchema = field(init=False)
+    selection: dict[str, fields.Field[Any]] = field(init=False)
+    parameters: PageParameters = field(init=False)
     orders: dict[str, Order] = field(init=False, default_factory=dict)
     filters: dict[str, Condition] = field(init=False, default_factory=dict)
-    query: Callable[[str, str, tuple[str, ...]], Query] = field(init=False)
+    query: Callable[[str, str, tuple[str, ...], int], Query] = field(init=False)
     total: Callable[[tuple[str, ...]], Query] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -203,7 +236,7 @@ class Listing:
             self.orders |= {word: ByColumn(columns[name], down=False), f"-{word}": ByColumn(columns[name], down=True)}
         description = "The sort key, `-` in front for descending. Default: `-id`, or relevance with `q`."
         sort = fields.String(validate=OneOf(list(self.orders)), metadata={"description": description})
-        members: dict[str, Any] = {"sort": sort}
+        members: dict[str, Any] = {}
         if self.search:
             title, *others = [columns[attribute.key] for attribute in self.search]
             self.orders[RELEVANCE] = ByRelevance(title, others)
@@ -222,42 +255,28 @@ class Listing:
                 members[f"{bound}_{name}"] = IntegerParameter(-INTEGER_MAX, INTEGER_MAX, metadata=metadata)
             self.filters[f"min_{name}"] = columns[name] >= bindparam(f"min_{name}")
             self.filters[f"max_{name}"] = columns[name] <= bindparam(f"max_{name}")
-        self.parameters = Parameters.from_dict(members)()
-        self.query = lru_cache(maxsize=500)(self._query)
-        self.total = lru_cache(maxsize=500)(self._total)
+        self.selection = members
+        self.parameters = PageParameters.with_members({"sort": sort, **members})
+        self.query = lru_cache(maxsize=128)(self._query)
+        self.total = lru_cache(maxsize=128)(self._total)
 
-    def arguments(self) -> dict[str, Any]:
-        """The request's parameters, checked; 422 otherwise."""
-        given = request.args.to_dict(flat=False)
-        arguments: dict[str, Any] = {"limit": MOST, "count": False}
-        errors: dict[str, list[str]] = {}
-        for name, (value, *more) in given.items():
-            try:
-                arguments[name] = self._read(name, value, *more)
-            except ValidationError as error:
-                errors[name] = list(error.messages)
-        if errors:
-            refuse(422, errors=errors)
-        if not arguments.get("q"):
-            arguments.pop("q", None)
-        return arguments
-
-    def _read(self, name: str, value: str, *more: str) -> Any:
-        if name not in self.parameters.fields:
-            raise ValidationError("Must not be given: there is no such parameter.")
-        if more:
-            raise ValidationError("Must be given only once.")
-        return self.parameters.fields[name].deserialize(value)
-
-    def _query(self, sort: str, position: str, given: tuple[str, ...]) -> Query:
-        """The page of the list at *position* with the filters *given*; its values are bound later."""
+    def _query(self, sort: str, position: str, given: tuple[str, ...], limit: int) -> Query:
+        """*limit* rows of the list from *position*, with the filters *given*; their values are bound later."""
         order = self.orders[sort]
-        most = bindparam("most", type_=BigInteger)
+        # As a parameter, PostgreSQL would plan for a tenth of all rows, and read whole tables to join them.
+        most: ColumnElement[int] = literal_column(str(limit))
         filters = [self.filters[name] for name in given if name != "q" or sort != RELEVANCE]
-        parts = [part.where(*filters).limit(most) for part in order.parts(position)]
-        rows = parts[0]
+        parts: list[CTE] = []
+        for part in order.parts(position):
+            # A part is read only as far as those before it leave room on the page.
+            found: ColumnElement[int] = sum(
+                (select(func.count()).select_from(one).scalar_subquery() for one in parts), start=literal_column("0")
+            )
+            wanted = part.where(*filters, found < most) if parts else part.where(*filters)
+            parts.append(wanted.limit(most).cte(f"part_{len(parts)}"))
+        rows = select(parts[0])
         if len(parts) > 1:
-            together = union_all(*(select(part.subquery()) for part in parts)).subquery()
+            together = union_all(*(select(part) for part in parts)).subquery()
             rows = select(*together.c).order_by(*order.terms(together.c)).limit(most)
         # A plan for any value would be wrong for most: where values differ in what they match, they are planned for.
         inline = bool(given) and (order.key != "id" or not set(given) <= self.equal.keys())
@@ -303,21 +322,20 @@ def _containing() -> ColumnElement[str]:
 
 def page(listing: Listing) -> Response:
     """One page of the list as the request asks for it, with Link and X-Total-Count."""
-    arguments = listing.arguments()
+    arguments = listing.parameters.read()
     given = tuple(name for name in sorted(arguments) if name not in ("limit", "cursor", "sort", "count"))
     limit, sort = arguments["limit"], arguments.get("sort") or (RELEVANCE if "q" in arguments else "-id")
     position, place = _position(listing.orders[sort], sort, arguments.get("cursor"))
-    values = {name: arguments[name] for name in given}
-    bounds = {"most": limit + 1, "nested": NESTED_IN_LIST}
+    values = {name: arguments[name] for name in given} | {"nested": NESTED_IN_LIST}
 
     def work(source: Source) -> Response:
         wanted, order, headers = given, sort, {}
-        rows = listing.query(sort, position, given).rows(source, {**values, **place, **bounds})
+        rows = listing.query(sort, position, given, limit + 1).rows(source, values | place)
         first = not position or sort != RELEVANCE
         if not rows and first and "q" in given and _may_be_misspelt(listing, source, given, values):
             wanted = tuple(SIMILAR if name == "q" else name for name in given)
             order = "-id" if sort == RELEVANCE else sort
-            rows = listing.query(order, position, wanted).rows(source, {**values, **place, **bounds})
+            rows = listing.query(order, position, wanted, limit + 1).rows(source, values | place)
         if len(rows) > limit:
             rows = rows[:limit]
             headers["Link"] = _link(Cursor(order, *rows[-1][-2:]), {} if order == sort else {"sort": order})

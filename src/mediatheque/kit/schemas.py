@@ -189,7 +189,9 @@ class Schema(ma.SQLAlchemySchema, StrictSchema):  # type: ignore[name-defined]
 
     def may_be_null(self, name: str) -> bool:
         """Whether the member can be null in an answer: its column, or the column it is joined by, can be."""
-        attribute = inspect(self.Meta.model).attrs[self.fields[name].attribute or name]  # type: ignore[attr-defined]
+        attribute = inspect(self.Meta.model).attrs.get(self.fields[name].attribute or name)  # type: ignore[attr-defined]
+        if attribute is None:
+            return False
         columns = getattr(attribute, "local_columns", None) or attribute.columns
         return not getattr(attribute, "uselist", False) and any(getattr(c, "nullable", False) for c in columns)
 

@@ -27,6 +27,7 @@ from sqlalchemy import (
     insert,
     inspect,
     join,
+    literal_column,
     select,
     true,
 )
@@ -141,12 +142,16 @@ def read(work: Callable[[Source], T]) -> T:
 
 @dataclass
 class Shape:
-    """What compiling one schema collects: columns, joins, nested lists as arrays."""
+    """What compiling one schema collects: columns, joins, nested lists as arrays.
+
+    ``cells`` names the plain fields as a table would (``collection_name``), each with its place in a row.
+    """
 
     columns: list[ColumnElement[Any]] = field(default_factory=list)
     places: dict[tuple[int, str], int] = field(default_factory=dict)
     joins: list[tuple[Any, ColumnElement[bool], bool]] = field(default_factory=list)
     arrays: list[FromClause] = field(default_factory=list)
+    cells: dict[str, tuple[int, fields.Field[Any]]] = field(default_factory=dict)
 
     def place(self, entity: Any, attribute: str) -> int:
         """Where a row holds that attribute of that entity; it is selected once."""
@@ -155,36 +160,38 @@ class Shape:
             self.columns.append(in_utc(getattr(entity, attribute)).label(f"c{place}"))
         return place
 
-    def walk(self, schema: MarshmallowSchema, entity: Any, *, optional: bool = False) -> str:
+    def walk(self, schema: MarshmallowSchema, entity: Any, *path: str, optional: bool = False) -> str:
         """The Python expression that builds *schema*'s object from a row ``r``."""
         if schema._hooks["post_dump"]:  # noqa: SLF001
             raise TypeError(f"{type(schema).__name__}: a schema with post_dump hooks cannot be compiled.")
         members = [
-            f"{item.data_key or name!r}: {self._member(schema, name, item, entity, optional=optional)}"
+            f"{item.data_key or name!r}: {self._member(schema, name, item, entity, *path, optional=optional)}"
             for name, item in schema.dump_fields.items()
         ]
         return "{" + ", ".join(members) + "}"
 
-    def _member(self, schema: MarshmallowSchema, name: str, item: Any, entity: Any, *, optional: bool) -> str:
+    def _member(self, schema: MarshmallowSchema, name: str, item: Any, entity: Any, *path: str, optional: bool) -> str:
         attribute = item.attribute or name
         inner = item.inner if type(item) is fields.List else item
         if type(inner) is fields.Nested:
             relation = inspect(entity).mapper.relationships[attribute]
             if relation.uselist:
                 return self._collected(inner.schema, relation, entity)
-            return self._joined(inner.schema, relation, entity, optional=optional)
+            return self._joined(inner.schema, relation, entity, *path, name, optional=optional)
         if not _is_plain(item):
             raise TypeError(f"{type(schema).__name__}.{name}: a {type(item).__name__} cannot be compiled.")
-        return f"r[{self.place(entity, attribute)}]"
+        place = self.place(entity, attribute)
+        self.cells.setdefault("_".join(dict.fromkeys((*path, name))), (place, item))
+        return f"r[{place}]"
 
-    def _joined(self, schema: MarshmallowSchema, relation: Any, entity: Any, *, optional: bool) -> str:
+    def _joined(self, schema: MarshmallowSchema, relation: Any, entity: Any, *path: str, optional: bool) -> str:
         ((local, _),) = relation.local_remote_pairs
         optional = optional or local.nullable
         target = aliased(relation.mapper.class_)
         key = relation.parent.get_property_by_column(local).key
         self.joins.append((target, getattr(entity, key) == target.id, optional))
         self.places[id(target), "id"] = self.place(entity, key)  # the same value: it is selected once
-        built = self.walk(schema, target, optional=optional)
+        built = self.walk(schema, target, *path, optional=optional)
         return f"None if r[{self.place(target, 'id')}] is None else {built}" if optional else built
 
     def _collected(self, schema: MarshmallowSchema, relation: Any, entity: Any) -> str:
@@ -221,7 +228,7 @@ class Shape:
 
 def in_utc(column: Any) -> ColumnElement[Any]:
     """*column*; a moment without its zone, which is twice as fast to read and to write: `dumps` says that it is UTC."""
-    return func.timezone("UTC", column) if isinstance(column.type, DateTime) else column
+    return func.timezone(literal_column("'UTC'"), column) if isinstance(column.type, DateTime) else column
 
 
 def _is_plain(item: fields.Field[Any]) -> bool:
@@ -243,6 +250,7 @@ class Wire:
         self.model, self.schema = model, schema
         shape = Shape()
         self.build = _builder(shape.walk(schema, model))
+        self.cells = shape.cells
         self._one = Query(shape.select(model).where(model.id == bindparam("id")))
         self._new = lru_cache(maxsize=100)(self._insert)
 
@@ -298,6 +306,17 @@ def row(wire: Wire, id: int) -> Response:
     """The row with that id as a response; 404 if there is none."""
     body = read(lambda source: wire.one(source, id))
     return answer(absent(wire.model, id) if body is None else body)
+
+
+@lru_cache
+def _known(model: type[Base]) -> Query:
+    return Query(select(model.id).where(model.id == bindparam("id")))
+
+
+def require(model: type[Base], id: int) -> None:
+    """404 unless there is a row of *model* with that id; it is not locked, and may be a replica's."""
+    if id > BIGINT_MAX or not read(lambda source: _known(model).rows(source, {"id": id})):
+        absent(model, id)
 
 
 def created(wire: Wire, values: dict[str, Any], endpoint: str | None = None) -> Response:

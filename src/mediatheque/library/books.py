@@ -6,7 +6,7 @@ from flask import Response
 from flask_jwt_extended import current_user
 
 from mediatheque.extensions import db
-from mediatheque.kit import pages, wire
+from mediatheque.kit import exports, pages, wire
 from mediatheque.kit.access import fetch, fetch_owned
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
@@ -16,6 +16,7 @@ from mediatheque.library.schemas import BookSchema
 
 blueprint = Blueprint("books", __name__, url_prefix="/books", description="Books, each in a collection.")
 
+EXPORT = exports.ExportParameters.with_members(BOOKS.selection)
 EXAMPLE = {
     "title": "Ender's Game",
     "author": "Orson Scott Card",
@@ -83,3 +84,12 @@ def delete_book(id: int) -> Response:
     db.session.delete(book)
     db.session.commit()
     return answer
+
+
+@blueprint.route("/export")
+@blueprint.public
+@blueprint.exports(EXPORT, BookSchema)
+def export_books() -> Response:
+    """Export books, the newest first."""
+    filters = EXPORT.read()
+    return exports.export("books", filters.pop("format"), [exports.Part(BOOKS, filters)])

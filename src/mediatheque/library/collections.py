@@ -6,13 +6,13 @@ from flask import Response
 from flask_jwt_extended import current_user
 
 from mediatheque.extensions import db
-from mediatheque.kit import pages, wire
+from mediatheque.kit import exports, pages, wire
 from mediatheque.kit.access import fetch, fetch_owned
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
 from mediatheque.library.models import Collection
-from mediatheque.library.queries import COLLECTIONS
-from mediatheque.library.schemas import CollectionSchema
+from mediatheque.library.queries import BOOKS, COLLECTIONS, MOVIES
+from mediatheque.library.schemas import CollectedBookSchema, CollectedMovieSchema, CollectionSchema
 
 blueprint = Blueprint(
     "collections",
@@ -20,6 +20,8 @@ blueprint = Blueprint(
     url_prefix="/collections",
     description="Collections of books and movies. A list shows the newest 100 of each, a single one the newest 1,000.",
 )
+
+EXPORT = exports.ExportParameters()
 
 
 @blueprint.route("")
@@ -73,3 +75,15 @@ def delete_collection(id: int) -> Response:
     db.session.delete(collection)
     db.session.commit()
     return answer
+
+
+@blueprint.route("/<int:id>/export")
+@blueprint.public
+@blueprint.exports(EXPORT, {"anyOf": [CollectedBookSchema, CollectedMovieSchema]})
+def export_collection(id: int) -> Response:
+    """Export the books and movies of a collection, each with its type, books first."""
+    format = EXPORT.read()["format"]
+    wire.require(Collection, id)
+    held = {"collection_id": id}
+    parts = [exports.Part(BOOKS, held, "book"), exports.Part(MOVIES, held, "movie")]
+    return exports.export(f"collection-{id}", format, parts)

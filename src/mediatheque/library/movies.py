@@ -6,7 +6,7 @@ from flask import Response
 from flask_jwt_extended import current_user
 
 from mediatheque.extensions import db
-from mediatheque.kit import pages, wire
+from mediatheque.kit import exports, pages, wire
 from mediatheque.kit.access import fetch, fetch_owned
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
@@ -16,6 +16,7 @@ from mediatheque.library.schemas import MovieSchema
 
 blueprint = Blueprint("movies", __name__, url_prefix="/movies", description="Movies, each in a collection.")
 
+EXPORT = exports.ExportParameters.with_members(MOVIES.selection)
 EXAMPLE = {
     "title": "Amélie",
     "director": "Jean-Pierre Jeunet",
@@ -82,3 +83,12 @@ def delete_movie(id: int) -> Response:
     db.session.delete(movie)
     db.session.commit()
     return answer
+
+
+@blueprint.route("/export")
+@blueprint.public
+@blueprint.exports(EXPORT, MovieSchema)
+def export_movies() -> Response:
+    """Export movies, the newest first."""
+    filters = EXPORT.read()
+    return exports.export("movies", filters.pop("format"), [exports.Part(MOVIES, filters)])

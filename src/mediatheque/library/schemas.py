@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, validate
 from marshmallow_sqlalchemy import auto_field
 
 from mediatheque.auth.schemas import UserReference
@@ -139,6 +139,12 @@ class BookSchema(Schema):
     updated_at = auto_field(dump_only=True)
 
 
+class CollectedBookSchema(BookSchema):
+    """A book among the movies of an export."""
+
+    type = fields.String(dump_only=True, validate=validate.Equal("book"))
+
+
 class MovieSchema(Schema):
     class Meta(Schema.Meta):
         model = Movie
@@ -158,3 +164,9 @@ class MovieSchema(Schema):
     release_year = auto_field()
     created_at = auto_field(dump_only=True)
     updated_at = auto_field(dump_only=True)
+
+
+class CollectedMovieSchema(MovieSchema):
+    """A movie among the books of an export."""
+
+    type = fields.String(dump_only=True, validate=validate.Equal("movie"))

@@ -1,0 +1,157 @@
+"""Exports: everything that a list would show, in batches by key, as JSON, lines of JSON, or CSV.
+
+Between two batches nothing is held but a thread: a client may read as slowly as it likes.
+"""
+
+import csv
+import io
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import chain
+from threading import BoundedSemaphore
+from typing import Any
+
+from flask import Flask, Response, current_app
+from marshmallow import fields
+
+from mediatheque.kit.access import refuse
+from mediatheque.kit.pages import Listing, Parameters
+from mediatheque.kit.schemas import OneOf
+from mediatheque.kit.wire import NESTED_IN_LIST, Row, dumps, read
+
+BATCH = 1000  # rows
+TYPES = {"json": "application/json", "ndjson": "application/x-ndjson", "csv": "text/csv"}
+FORMULA = "=+-@\t\r"  # what a spreadsheet begins to calculate at
+
+
+class ExportParameters(Parameters):
+    """What every export takes; the filters of the list come on top."""
+
+    format = fields.String(
+        load_default="json",
+        validate=OneOf(list(TYPES)),
+        metadata={"description": "`json` (an array), `ndjson` (an object a line) or `csv`."},
+    )
+
+
+@dataclass
+class Part:
+    """The rows of *listing* that *values*, its filters by name, select; each with its *kind*, if there are several."""
+
+    listing: Listing
+    values: dict[str, Any] = field(default_factory=dict)
+    kind: str = ""
+
+    def total(self) -> int:
+        query = self.listing.total(tuple(sorted(self.values)))
+        return int(read(lambda source: query.rows(source, self.values))[0][0])
+
+    def batches(self, app: Flask) -> Iterator[tuple["Part", list[Row]]]:
+        """The rows, the newest first, as many as a statement reads at once."""
+        position = ""
+        last: dict[str, int] = {}
+        while True:
+            with app.app_context():
+                rows = self._rows(position, last)
+            yield self, rows
+            if len(rows) < BATCH:
+                return
+            position, last = "id", {"id": rows[-1][-1]}
+
+    def _rows(self, position: str, last: dict[str, int]) -> list[Row]:
+        query = self.listing.query("-id", position, tuple(sorted(self.values)), BATCH)
+        return read(lambda source: query.rows(source, {**self.values, **last, "nested": NESTED_IN_LIST}))
+
+    def objects(self, rows: list[Row]) -> list[dict[str, Any]]:
+        objects = self.listing.wire.build(rows)
+        return [{"type": self.kind, **one} for one in objects] if self.kind else objects
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of a table's columns: ``collection_name`` of the name in a collection, ``genre`` of a genre's."""
+        return [*(["type"] if self.kind else []), *self.listing.wire.cells]
+
+    def table(self, columns: list[str]) -> Callable[[list[Row]], list[tuple[Any, ...]]]:
+        """What makes the lines of a table with these *columns* of rows."""
+        cells = ", ".join(self._cell(column) for column in columns)
+        # Names of members by repr() and numbers, nothing that came from outside.
+        return eval(f"lambda rows: [({cells},) for r in rows]", {"text": _harmless, "moment": _moment})  # type: ignore[no-any-return]  # noqa: S307
+
+    def _cell(self, column: str) -> str:
+        place, item = self.listing.wire.cells.get(column, (None, None))
+        if place is None:
+            return repr(self.kind if column == "type" else None)
+        if isinstance(item, fields.String):
+            return f"text(r[{place}])"
+        return f"moment(r[{place}])" if isinstance(item, fields.DateTime) else f"r[{place}]"
+
+
+def _harmless(text: str | None) -> str | None:
+    return f"'{text}" if text and text[0] in FORMULA else text
+
+
+def _moment(moment: datetime) -> str:
+    return f"{moment.isoformat()}+00:00"
+
+
+Batches = Iterator[tuple[Part, list[Row]]]
+
+
+def export(name: str, format: str, parts: list[Part]) -> Response:
+    """All rows of *parts* as a file called *name*; `X-Total-Count` says how many there were when it began.
+
+    503 where half of this process's threads export already.
+    """
+    slots: BoundedSemaphore = current_app.extensions["exports"]
+    if not slots.acquire(blocking=False):
+        refuse(503, "The server is busy with other exports. Please try again.")
+    try:
+        app: Flask = current_app._get_current_object()  # type: ignore[attr-defined]  # noqa: SLF001
+        total = sum(part.total() for part in parts)
+        batches = chain.from_iterable(part.batches(app) for part in parts)
+        first = next(batches)  # an error of the database is still an answer of its own
+        body = WRITERS[format](chain([first], batches), parts)
+        response = Response(body, content_type=f"{TYPES[format]}; charset=utf-8")
+    except BaseException:
+        slots.release()
+        raise
+    response.call_on_close(slots.release)
+    response.headers["X-Total-Count"] = str(total)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.{format}"'
+    return response
+
+
+def _json(batches: Batches, _: list[Part]) -> Iterator[bytes]:
+    before = b"["
+    for part, rows in batches:
+        if rows:
+            yield before + dumps(part.objects(rows))[1:-1]
+            before = b","
+    yield b"[]" if before == b"[" else b"]"
+
+
+def _ndjson(batches: Batches, _: list[Part]) -> Iterator[bytes]:
+    for part, rows in batches:
+        yield b"".join(dumps(one) + b"\n" for one in part.objects(rows))
+
+
+def _csv(batches: Batches, parts: list[Part]) -> Iterator[bytes]:
+    """RFC 4180, the names of the columns first."""
+    columns = list(dict.fromkeys(column for part in parts for column in part.columns))
+    tables = {part.kind: part.table(columns) for part in parts}
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(columns)
+    for part, rows in batches:
+        writer.writerows(tables[part.kind](rows))
+        yield written.getvalue().encode()
+        written.seek(0)
+        written.truncate()
+
+
+WRITERS = {"json": _json, "ndjson": _ndjson, "csv": _csv}
+
+
+def init_app(app: Flask) -> None:
+    app.extensions["exports"] = BoundedSemaphore(max(1, app.config["THREADS"] // 2))

@@ -1,0 +1,200 @@
+"""Lists stay fast: on 100,000 rows each, EXPLAIN shows what every page reads, and it is never the table."""
+
+import re
+
+import psycopg
+import pytest
+from flask_migrate import upgrade
+from psycopg import sql
+from sqlalchemy import text
+
+from contract.resources import LISTINGS
+from mediatheque.extensions import db
+from mediatheque.kit import wire
+from mediatheque.kit.pages import RELEVANCE, Cursor
+from mediatheque.library import demo
+
+pytestmark = pytest.mark.xdist_group("plans")  # one worker makes the rows
+
+ROWS = 100_000
+LIMIT = 100
+FEW = 3 * LIMIT  # rows: what a page needs, twice where missing values are a range of their own, and one more
+PART = ROWS // 4  # rows: what a page may read where no one index serves filter and order
+
+PARAMETER = re.compile(r"%\((\w+)\)s")
+
+FILL = [
+    f"INSERT INTO collections (name, user_id) SELECT 'Shelf ' || md5(i::text), 1 FROM generate_series(1, {ROWS}) i",
+    f"INSERT INTO genres (genre) SELECT 'Genre ' || i FROM generate_series(1, {ROWS}) i",
+    f"INSERT INTO formats (format) SELECT 'Format ' || i FROM generate_series(1, {ROWS}) i",
+    f"INSERT INTO formatsmovie (format) SELECT 'Format ' || i FROM generate_series(1, {ROWS}) i",
+]
+
+
+@pytest.fixture(scope="module")
+def library(make_database, make_app):
+    """The application on a large library."""
+    app = make_app(make_database("plans"))
+    with app.app_context():
+        upgrade()
+        demo.load(ROWS, ROWS, advance=lambda _: None)
+        for statement in FILL:
+            db.session.execute(text(statement))
+        db.session.commit()
+        with db.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(text("VACUUM (ANALYZE)"))
+    return app
+
+
+@pytest.fixture
+def explain(library, monkeypatch):
+    """Explains each statement of a GET that reads the list's table: the rows that it took there, and its answer."""
+    asked = []
+    rows = wire.Query.rows
+    monkeypatch.setattr(
+        wire.Query, "rows", lambda query, source, values: asked.append((query, values)) or rows(query, source, values)
+    )
+
+    def explain(path, **parameters):
+        asked.clear()
+        answer = library.test_client().get(path, query_string={"limit": LIMIT, **parameters})
+        assert answer.status_code == 200
+        table = LISTINGS[path].wire.model.__tablename__
+        with library.app_context(), wire.reader() as source:
+            plans = [plan_of(source, query, values) for query, values in asked]
+        return max(rows_read(plan, table) for plan in plans), answer
+
+    return explain
+
+
+def plan_of(source, query, values):
+    """The plan as the server makes it: a generic one, unless the values are sent within the text."""
+    driver, (statement, constants) = source.dialect.driver, query._render(source.dialect)
+    values = constants | values
+    names = list(dict.fromkeys(PARAMETER.findall(statement)))
+    cursor = source.connection.cursor()
+    if driver == "psycopg2":
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
+    elif query.inline or not names:
+        cursor = psycopg.ClientCursor(source.connection.driver_connection)
+        cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
+    else:
+        numbered = PARAMETER.sub(lambda name: f"${names.index(name[1]) + 1}", statement).replace("%%", "%")
+        given = sql.SQL(", ").join(sql.Literal(values[name]) for name in names)
+        cursor.execute(f"PREPARE asked AS {numbered}", prepare=False)
+        cursor.execute(sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked({})").format(given), prepare=False)
+        plan = cursor.fetchone()[0][0]["Plan"]
+        cursor.execute("DEALLOCATE asked", prepare=False)
+        return plan
+    return cursor.fetchone()[0][0]["Plan"]
+
+
+def rows_read(plan, table):
+    """How many rows of *table* were read, those that a condition took out again included; all, for a scan of it all."""
+    inside = sum(rows_read(part, table) for part in plan.get("Plans", []))
+    if plan.get("Relation Name") != table:
+        return inside
+    if plan["Node Type"] == "Seq Scan":
+        return ROWS
+    removed = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
+    return inside + (plan["Actual Rows"] + removed) * plan["Actual Loops"]
+
+
+def commonest(library, column):
+    """The value of *column* that most rows have."""
+    with library.app_context():
+        known = db.select(column).where(column.is_not(None))
+        return db.session.scalar(known.group_by(column).order_by(db.func.count().desc(), column).limit(1))
+
+
+def cursor_at(listing, sort, share):
+    """A cursor *share* of the way through the list in that order."""
+    order = listing.orders[sort]
+    columns = listing.wire.model.__table__.c
+    page = [wire.in_utc(columns[order.key]), columns.id]
+    statement = db.select(*page).order_by(*order.terms(columns)).offset(int(ROWS * share)).limit(1)
+    return Cursor(sort, *db.session.execute(statement).one()).encode()
+
+
+ORDERS = [(path, sort) for path, listing in LISTINGS.items() for sort in listing.orders if sort != RELEVANCE]
+
+
+@pytest.mark.parametrize(("path", "sort"), ORDERS)
+class TestOrder:
+    def test_begins_with_few_rows(self, explain, path, sort):
+        read, answer = explain(path, sort=sort)
+        assert len(answer.json) == LIMIT
+        assert read <= FEW
+
+    @pytest.mark.parametrize("share", [0.5, 0.99])
+    def test_goes_on_with_few_rows(self, explain, library, path, sort, share):
+        with library.app_context():
+            cursor = cursor_at(LISTINGS[path], sort, share)
+        read, answer = explain(path, sort=sort, cursor=cursor)
+        assert len(answer.json) == LIMIT
+        assert read <= FEW
+
+
+FILTERS = [
+    ("/books", "genre_id"), ("/books", "format_id"), ("/books", "collection_id"), ("/books", "user_id"),
+    ("/books", "isbn"), ("/movies", "genre_id"), ("/movies", "format_id"), ("/movies", "collection_id"),
+    ("/movies", "user_id"), ("/collections", "user_id"), ("/collections", "is_open"),
+]  # fmt: skip
+
+
+def test_of_every_filter_are_tried():
+    assert set(FILTERS) == {(path, name) for path, listing in LISTINGS.items() for name in listing.equal}
+
+
+@pytest.mark.parametrize(("path", "name"), FILTERS)
+class TestFilter:
+    @pytest.fixture
+    def value(self, library, path, name):
+        return str(commonest(library, getattr(LISTINGS[path].wire.model, name))).lower()
+
+    def test_reads_few_rows(self, explain, path, name, value):
+        read, answer = explain(path, **{name: value})
+        assert answer.json
+        assert read <= FEW
+
+    @pytest.mark.parametrize("direction", ["", "-"])
+    def test_with_an_order_reads_a_part(self, explain, path, name, value, direction):
+        for sort in LISTINGS[path].sort:
+            read, answer = explain(path, **{name: value, "sort": f"{direction}{sort}"})
+            assert answer.json
+            assert read <= PART, sort
+
+    def test_of_nothing_reads_nothing(self, explain, path, name, value):
+        if name not in ("is_open", "isbn"):
+            read, answer = explain(path, **{name: 2**40, "sort": "-created_at"})
+            assert (read, answer.json) == (0, [])
+
+
+@pytest.mark.parametrize(("path", "length"), [("/books", "page_count"), ("/movies", "run_time")])
+class TestLength:
+    @pytest.mark.parametrize("sort", ["{}", "-{}"])
+    def test_of_a_genre_reads_few_rows_in_order(self, explain, library, path, length, sort):
+        genre = commonest(library, LISTINGS[path].wire.model.genre_id)
+        read, answer = explain(path, genre_id=genre, sort=sort.format(length))
+        assert len(answer.json) == LIMIT
+        assert read <= FEW
+
+    @pytest.mark.parametrize("bounds", [{"min": 1000}, {"max": 50}, {"min": 100, "max": 102}, {"min": 100}])
+    def test_in_a_range_reads_a_part(self, explain, library, path, length, bounds):
+        for sort in ("-id", length, f"-{length}"):
+            read, _ = explain(path, sort=sort, **{f"{bound}_{length}": value for bound, value in bounds.items()})
+            assert read <= PART, sort
+
+
+SEARCHES = [("/books", "meadow"), ("/books", "the"), ("/books", "o'brien"), ("/movies", "mountain"),
+            ("/movies", "zzq"), ("/collections", "shelf c4ca"), ("/collections", "c4ca4238a0b9")]  # fmt: skip
+
+
+@pytest.mark.parametrize(("path", "q"), SEARCHES)
+@pytest.mark.parametrize("sort", [{}, {"sort": "-created_at"}])
+def test_of_a_search_reads_a_part(explain, library, path, q, sort):
+    with library.app_context():
+        knows = db.session.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"))
+    read, answer = explain(path, q=q, **sort)
+    assert all(any(q in str(value).lower() for value in row.values()) for row in answer.json)
+    assert read <= PART or not knows

@@ -1,0 +1,65 @@
+"""Real processes of the application, and ways to wait for them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from contextlib import contextmanager, suppress
+from urllib.request import urlopen
+
+from flask_migrate import upgrade
+
+from mediatheque import config
+
+PATIENCE = 30  # seconds
+
+
+@contextmanager
+def flask(*command, instance, **settings):
+    """A running command of the application; standard output and error in one pipe. It is killed if it goes on."""
+    with subprocess.Popen(
+        [sys.executable, "-m", "flask", *command],
+        cwd=config.ROOT,
+        env=os.environ | {"MEDIATHEQUE_INSTANCE": str(instance), "BCRYPT_LOG_ROUNDS": "4", **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        # Where the tests run in the background Ctrl-C may be ignored, which children inherit.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def output(process):
+    text, _ = process.communicate(timeout=PATIENCE)
+    return text
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.05)
+
+
+@contextmanager
+def serving(make_database, make_app, port, **settings):
+    """``flask serve`` with two workers on a database with tables, in a process group of its own."""
+    url = make_database(f"serve{port}")
+    app = make_app(url)
+    with app.app_context():
+        upgrade()
+    settings = {"DATABASE_URL": url.render_as_string(hide_password=False), "PORT": port, "WORKERS": "2", **settings}
+    with flask("serve", instance="", **settings) as process:
+        wait_for(lambda: answers(port))
+        yield process
+
+
+def answers(port):
+    with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/books") as answer:
+        return answer.status == 200
+    return False
