@@ -15,6 +15,7 @@ from urllib.request import urlopen
 
 import pytest
 
+from mediatheque.serve import STOP_WITHIN
 from processes import PATIENCE, answers, flask, output, serving, wait_for
 
 
@@ -142,15 +143,21 @@ class TestServe:
         with serving(make_database, make_app, port) as process:
             yield process
 
-    @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-    def test_stops_when_a_signal_reaches_it_and_its_workers(self, server, end):
+    def test_stops_at_once_when_ctrl_c_reaches_it_and_its_workers(self, server):
         workers = children(server)
         assert len(workers) == 2
         for pid in (server.pid, *workers):
-            os.kill(pid, end)
+            os.kill(pid, signal.SIGINT)
+        self.has_stopped_at_once(server)
+
+    def test_stops_at_once_when_it_is_told_to(self, server):
+        server.terminate()
+        self.has_stopped_at_once(server)
+
+    def has_stopped_at_once(self, server):
         started = time.monotonic()
         assert server.wait(PATIENCE) == 0
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < STOP_WITHIN
 
     def test_workers_end_with_a_parent_that_was_killed(self, server, port):
         workers = children(server)
