@@ -69,7 +69,7 @@ def explain(library, monkeypatch):
 
 def plan_of(source, query, values):
     """The plan as the server makes it: a generic one, unless the values are sent within the text."""
-    driver, (statement, constants) = source.dialect.driver, query._render(source.dialect)
+    driver, (statement, constants) = source.engine.dialect.driver, query._render(source.engine.dialect)
     values = constants | values
     names = list(dict.fromkeys(PARAMETER.findall(statement)))
     cursor = source.connection.cursor()

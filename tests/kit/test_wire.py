@@ -5,6 +5,8 @@ from flask_migrate import upgrade
 from sqlalchemy import bindparam, select, text
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
+from mediatheque.auth import tokens
+from mediatheque.auth.models import User
 from mediatheque.extensions import db
 from mediatheque.kit import wire
 from mediatheque.library.models import Genre
@@ -19,9 +21,9 @@ def serving(make_database, make_app):
     return app
 
 
-def end_all_others():
-    """End every connection to the database but the one that does it."""
-    with db.engine.connect() as connection:
+def end_all_others(engine):
+    """End every connection to the database but the one of *engine*'s that does it."""
+    with engine.connect() as connection:
         ended = connection.execute(
             text(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
@@ -36,7 +38,7 @@ def test_a_read_is_tried_once_more_on_a_new_connection(serving, path):
     client = serving.test_client()
     assert client.get(path).status_code == 200
     with serving.app_context():
-        assert end_all_others() >= 1
+        assert end_all_others(db.engine) >= 1
     assert client.get(path).status_code == 200
 
 
@@ -72,3 +74,19 @@ def test_a_query_is_rendered_once(serving):
         for values in ({"id": 1}, {"id": 2}):
             assert wire.read(lambda connection, values=values: query.rows(connection, values)) == []
     assert len(query._rendered) == 1
+
+
+def test_a_write_finds_a_whole_pool_dead_at_once(serving):
+    client = serving.test_client()
+    with serving.app_context():
+        db.engine.dispose()  # of what other tests have left
+        somebody = User(name="Somebody", email="somebody@example.org", password="-")
+        db.session.add(somebody)
+        db.session.commit()
+        headers = {"Authorization": f"Bearer {tokens.issue(somebody)}"}
+        db.session.close()
+        with db.engine.connect() as one, db.engine.connect() as two:
+            assert one.scalar(text("SELECT 1")) == two.scalar(text("SELECT 1"))
+        assert end_all_others(db.engines["reader"]) >= 2
+    answers = [client.post("/formats", json={"format": f"Format {n}"}, headers=headers) for n in range(3)]
+    assert [answer.status_code for answer in answers] == [503, 201, 201]

@@ -91,8 +91,8 @@ def _harmless(text: str | None) -> str | None:
     return f"'{text}" if text and text[0] in FORMULA else text
 
 
-def _moment(moment: datetime) -> str:
-    return f"{moment.isoformat()}+00:00"
+def _moment(moment: datetime | None) -> str | None:
+    return f"{moment.isoformat()}+00:00" if moment else None
 
 
 Batches = Iterator[tuple[Part, list[Row]]]

@@ -20,6 +20,7 @@ from sqlalchemy import (
     ColumnElement,
     DateTime,
     Dialect,
+    Engine,
     FromClause,
     Select,
     bindparam,
@@ -56,13 +57,13 @@ class Source(Protocol):
     """Where raw cursors come from: a Connection of SQLAlchemy's, or what `reader` gives."""
 
     @property
-    def dialect(self) -> Dialect: ...
+    def engine(self) -> Engine: ...
     @property
     def connection(self) -> PoolProxiedConnection: ...
 
 
 class Query:
-    """A SELECT, rendered once for each driver and run on a raw cursor."""
+    """A statement that gives rows, rendered once for each driver and run on a raw cursor."""
 
     def __init__(self, statement: Select[*tuple[Any, ...]], *, inline: bool = False) -> None:
         """*inline* sends the values within the text, where the best plan depends on them."""
@@ -76,8 +77,8 @@ class Query:
         return self._rendered.setdefault(dialect.driver, (str(compiled), constants))
 
     def rows(self, source: Source, parameters: dict[str, Any]) -> list[Row]:
-        """The rows as tuples; a driver's error as SQLAlchemy's, which tells whether the connection is dead."""
-        dialect, proxy = source.dialect, source.connection
+        """The rows as tuples; a driver's error as SQLAlchemy's. If the connection is dead, so is all its pool."""
+        dialect, proxy = source.engine.dialect, source.connection
         text, constants = self._rendered.get(dialect.driver) or self._render(dialect)
         if dialect.driver == "psycopg2":
             cursor: Any = proxy.cursor()
@@ -93,6 +94,7 @@ class Query:
             dead = dialect.is_disconnect(error, proxy.dbapi_connection, cursor)
             if dead:
                 proxy.invalidate(error)
+                source.engine.dispose()
             raise _wrapped(dialect, error, dead=dead, text=text, parameters=parameters) from error
         finally:
             cursor.close()
@@ -109,7 +111,7 @@ def _wrapped(
 class Reader:
     """A connection of the pool for reads, without SQLAlchemy's Connection around it, which costs 25 µs."""
 
-    dialect: Dialect
+    engine: Engine
     connection: PoolProxiedConnection
 
 
@@ -122,20 +124,19 @@ def reader() -> Iterator[Source]:
     except engine.dialect.loaded_dbapi.Error as error:
         raise _wrapped(engine.dialect, error, dead=False) from error
     try:
-        yield Reader(engine.dialect, connection)
+        yield Reader(engine, connection)
     finally:
         connection.close()
 
 
 def read(work: Callable[[Source], T]) -> T:
-    """*work* on a connection of the reader; once more, on a new one, if the pool's turned out to be dead."""
+    """*work* on a connection of the reader; once more, on a new one, if it turned out to be dead."""
     try:
         with reader() as source:
             return work(source)
     except DBAPIError as error:
         if not error.connection_invalidated:
             raise
-    db.engines["reader"].dispose()  # the others in the pool are as old
     with reader() as source:
         return work(source)
 
