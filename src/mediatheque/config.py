@@ -64,7 +64,7 @@ def load(overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
         "EMBEDDED_INSTANCE": instance if embedded else None,
         "HOST": settings.get("HOST", "127.0.0.1"),
         "PORT": _integer("PORT", settings, default=8080, minimum=1, maximum=65535),
-        "WORKERS": _integer("WORKERS", settings, default=os.cpu_count() or 1, minimum=1, maximum=1000),
+        "WORKERS": _integer("WORKERS", settings, default=_cores(), minimum=1, maximum=1000),
         "THREADS": _integer("THREADS", settings, default=4, minimum=1, maximum=1000),
         "MAX_CONTENT_LENGTH": LARGEST_BODY,
         "SQLALCHEMY_DATABASE_URI": url,
@@ -84,6 +84,11 @@ def load(overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
         "API_VERSION": "1",
         "OPENAPI_VERSION": "3.1.0",
     }
+
+
+def _cores() -> int:
+    """The cores that this process may use, where the system tells."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _integer(name: str, settings: Mapping[str, str], *, default: int, minimum: int, maximum: int) -> int:
