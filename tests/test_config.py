@@ -93,7 +93,7 @@ def test_options_in_the_url_are_kept():
         ({"PORT": "http"}, "PORT must be a whole number from 1 to 65535, not http."),
         ({"PORT": "70000"}, "PORT must be a whole number from 1 to 65535, not 70000."),
         ({"BCRYPT_LOG_ROUNDS": "3"}, "BCRYPT_LOG_ROUNDS must be a whole number from 4 to 31, not 3."),
-        ({"DATABASE_URL": "mysql://localhost/db"}, "DATABASE_URL must begin with postgresql:// or "),
+        ({"DATABASE_URL": "mysql://localhost/db"}, "DATABASE_URL must begin with postgresql://, "),
         ({"DATABASE_URL": "secret"}, "DATABASE_URL must be a URL like postgresql://"),
         ({"DATABASE_READ_URL": "postgresql://a:b:c:d"}, "DATABASE_READ_URL must be a URL like postgresql://"),
     ],

@@ -58,8 +58,8 @@ def first_lines(process, number):
     return [process.stdout.readline() for _ in range(number)]
 
 
-def test_serves_a_seeded_library_and_stops_everything_at_ctrl_c(instance, port):
-    for _ in range(2):
+def test_serves_a_seeded_library_and_stops_everything_at_ctrl_c_or_with_its_terminal(instance, port):
+    for end in (signal.SIGINT, signal.SIGHUP):
         with flask("start", instance=instance, PORT=port) as process:
             address, logins = first_lines(process, 2)
             assert f"http://127.0.0.1:{port}" in address
@@ -67,7 +67,7 @@ def test_serves_a_seeded_library_and_stops_everything_at_ctrl_c(instance, port):
             with urlopen(f"http://127.0.0.1:{port}/books") as answer:
                 assert answer.read().count(b"Test Book") == 1
             assert title_found_as_typed(int(port))
-            process.send_signal(signal.SIGINT)
+            process.send_signal(end)
             assert process.wait(PATIENCE) == 0
         wait_for(lambda: not postmasters(instance))
 
@@ -158,6 +158,10 @@ class TestServe:
         started = time.monotonic()
         assert server.wait(PATIENCE) == 0
         assert time.monotonic() - started < STOP_WITHIN
+
+    def test_takes_a_name_for_its_address(self, make_database, make_app, port):
+        with serving(make_database, make_app, port, HOST="localhost") as process:
+            assert process.poll() is None
 
     def test_workers_end_with_a_parent_that_was_killed(self, server, port):
         workers = children(server)

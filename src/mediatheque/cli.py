@@ -147,7 +147,7 @@ def start(script: ScriptInfo) -> None:
     """Make the tables, seed them if they are empty, and serve at HOST and PORT: what make run does."""
     app = script.load_app()
     host, port = app.config["HOST"], app.config["PORT"]
-    _check_free(host, port)
+    address = _free_address(host, port)
     with app.app_context():
         with sentences():
             make_tables()
@@ -165,7 +165,7 @@ def start(script: ScriptInfo) -> None:
     logins = [f"{email} / {password}" for _, email, password, _ in accounts.SEEDED if email in published]
     if logins:
         greeting += f"\nSign in as {' or as '.join(logins)}."
-    _serve(app, workers=1, greeting=greeting)
+    _serve(app, address, workers=1, greeting=greeting)
 
 
 @click.command("serve")
@@ -173,25 +173,29 @@ def start(script: ScriptInfo) -> None:
 def serve_command(script: ScriptInfo) -> None:
     """Serve at HOST and PORT with WORKERS processes of THREADS threads each: what make serve does."""
     app = script.load_app()
-    _check_free(app.config["HOST"], app.config["PORT"])
-    _serve(app, workers=app.config["WORKERS"])
+    address = _free_address(app.config["HOST"], app.config["PORT"])
+    _serve(app, address, workers=app.config["WORKERS"])
 
 
-def _check_free(host: str, port: int) -> None:
-    """granian shares a port with others that do: two servers would each get a part of the requests."""
+def _free_address(host: str, port: int) -> str:
+    """The address of *host*, where nobody listens at *port*.
+
+    granian takes no names, and shares a port with others that do: each server would get a part of the requests.
+    """
     try:
-        socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET).close()
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            return str(probe.getsockname()[0])
     except OSError as error:
-        way_out = " PORT=9000 make run takes another port." if error.errno == errno.EADDRINUSE else ""
+        way_out = " PORT=9000 takes another one." if error.errno == errno.EADDRINUSE else ""
         reason = os.strerror(error.errno) if error.errno else error
         raise click.ClickException(f"Cannot listen at {host}, port {port}: {reason}.{way_out}") from error
 
 
-def _serve(app: Flask, *, workers: int, greeting: str = "") -> None:
+def _serve(app: Flask, address: str, *, workers: int, greeting: str = "") -> None:
     from mediatheque.serve import serve  # noqa: PLC0415 (granian takes 50 ms, which no other command needs)
 
-    host, port, threads = (app.config[name] for name in ("HOST", "PORT", "THREADS"))
-    serve(_application, host, port, workers=workers, threads=threads, greeting=greeting)
+    port, threads = app.config["PORT"], app.config["THREADS"]
+    serve(_application, address, port, workers=workers, threads=threads, greeting=greeting)
 
 
 def _application() -> Flask:

@@ -59,22 +59,23 @@ def load(overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
         raise SettingError("DATABASE_URL must be set in production: the embedded database is for development.")
     url = make_url(postgres.url(instance)) if embedded else _database_url("DATABASE_URL", settings)
     read_url = _database_url("DATABASE_READ_URL", settings) if "DATABASE_READ_URL" in settings else url
+    threads = _integer("THREADS", settings, default=4, minimum=1, maximum=1000)
     return {
         "MEDIATHEQUE_ENV": environment,
         "EMBEDDED_INSTANCE": instance if embedded else None,
         "HOST": settings.get("HOST", "127.0.0.1"),
         "PORT": _integer("PORT", settings, default=8080, minimum=1, maximum=65535),
         "WORKERS": _integer("WORKERS", settings, default=_cores(), minimum=1, maximum=1000),
-        "THREADS": _integer("THREADS", settings, default=4, minimum=1, maximum=1000),
+        "THREADS": threads,
         "MAX_CONTENT_LENGTH": LARGEST_BODY,
         "SQLALCHEMY_DATABASE_URI": url,
-        "SQLALCHEMY_ENGINE_OPTIONS": _engine(url),
+        "SQLALCHEMY_ENGINE_OPTIONS": _engine(url, threads),
         "SQLALCHEMY_BINDS": {
             "reader": {
                 "url": read_url,
                 "isolation_level": "AUTOCOMMIT",
                 "pool_reset_on_return": None,  # nothing is open that could be rolled back
-                **_engine(read_url, _READER),
+                **_engine(read_url, threads, _READER),
             },
         },
         "JWT_SECRET_KEY": _secret(settings.get("JWT_SECRET_KEY"), instance, production=production),
@@ -107,12 +108,14 @@ def _database_url(name: str, settings: Mapping[str, str]) -> URL:
     drivers = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
     driver = drivers.get(url.drivername, url.drivername)
     if driver not in ("postgresql+psycopg", "postgresql+psycopg2"):
-        raise SettingError(f"{name} must begin with postgresql:// or postgresql+psycopg2://, not {url.drivername}://.")
+        raise SettingError(
+            f"{name} must begin with postgresql://, postgres:// or postgresql+psycopg2://, not {url.drivername}://."
+        )
     return url.set(drivername=driver)
 
 
-def _engine(url: URL, options: str = "") -> dict[str, Any]:
-    """Options of an engine for *url*, whose own ``options`` are kept."""
+def _engine(url: URL, threads: int, options: str = "") -> dict[str, Any]:
+    """Options of an engine for *url*, whose own ``options`` are kept, in a process of that many *threads*."""
     given = url.query.get("options", "")
     given = given if isinstance(given, str) else " ".join(given)
     arguments: dict[str, Any] = {"connect_timeout": 5, "options": f"-c timezone=UTC {options} {given}".strip()}
@@ -121,7 +124,7 @@ def _engine(url: URL, options: str = "") -> dict[str, Any]:
     return {
         "connect_args": arguments,
         "hide_parameters": True,
-        "pool_size": 10,
+        "pool_size": max(10, threads),  # with fewer than threads, connections would be made for single requests
         "max_overflow": 10,
         "pool_timeout": 5,
     }

@@ -134,7 +134,8 @@ def on_database_away(error: Exception) -> Response:
 
 def unavailable(detail: str, error: Exception) -> Response:
     """503; the log has the reason."""
-    log.warning("request %s: %s: %s", this_request().id, detail, getattr(error, "orig", error))
+    reason = " ".join(str(getattr(error, "orig", error)).split())
+    log.warning("request %s: %s (%s)", this_request().id, detail, reason)
     return problem(503, detail)
 
 

@@ -1,4 +1,4 @@
-"""granian, with the settings that were measured (docs/benchmarks.md): what ``flask serve`` and ``flask start`` run."""
+"""granian, with settings of which docs/decisions/0013 tells: what ``flask serve`` and ``flask start`` run."""
 
 import gc
 import os
@@ -19,6 +19,12 @@ from granian.log import LogLevels
 
 BACKLOG = 1024  # connections that wait to be accepted
 HEADERS_WITHIN = 10_000  # milliseconds a client may take to send its headers
+# granian's own words go where warnings go: standard output is the access log's.
+_HANDLER = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
+LOGGING = {
+    "formatters": {"generic": {"format": "%(asctime)s %(levelname)s %(message)s"}},
+    "handlers": {"console": _HANDLER, "access": _HANDLER},
+}
 STOP_WITHIN = 9  # seconds that running requests get when the server is told to stop
 
 
@@ -35,7 +41,7 @@ def serve(
 
     *load* must be picklable. Each worker prints *greeting*, instead of granian's own words, once it takes connections.
     """
-    Granian(
+    server = Granian(
         __name__,
         host,
         port,
@@ -47,9 +53,14 @@ def serve(
         blocking_threads=threads,
         backlog=BACKLOG,
         log_level=LogLevels.warning if greeting else LogLevels.info,
+        log_dictconfig=LOGGING,
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_WITHIN,
-    ).serve(target_loader=partial(_start_worker, load, host, port, greeting), wrap_loader=False)
+    )
+    if greeting:
+        # Somebody who closes the terminal means it; granian would start its workers anew.
+        server.on_startup(lambda: signal.signal(signal.SIGHUP, server.signal_handler_interrupt))
+    server.serve(target_loader=partial(_start_worker, load, host, port, greeting), wrap_loader=False)
 
 
 def _start_worker(load: Callable[[], Any], host: str, port: int, greeting: str) -> Any:

@@ -5,6 +5,7 @@ from threading import Barrier
 
 import pytest
 from flask_migrate import upgrade
+from sqlalchemy import text
 
 from factories.auth import PASSWORD, UserFactory
 
@@ -272,3 +273,13 @@ class TestBody:
     def test_is_never_fetched(self, client, path):
         answer = client.get(path)
         assert (answer.status_code, "POST" in answer.headers["Allow"]) == (405, True)
+
+
+def test_an_error_in_the_log_shows_neither_address_nor_hash(client, connection, caplog):
+    connection.execute(text("ALTER TABLE users ALTER COLUMN email TYPE varchar(5)"))
+    body = {"name": "Ada", "email": "ada.secret@example.org", "password": "a long password"}
+    assert client.post("/auth/register", json=body).status_code in (422, 500)
+    connection.execute(text("ALTER TABLE users DROP COLUMN is_admin"))
+    assert client.post("/auth/register", json=body).status_code == 500
+    assert caplog.text
+    assert not any(secret in caplog.text for secret in ("ada.secret", "$2b$"))

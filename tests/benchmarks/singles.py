@@ -78,11 +78,11 @@ def search(database: Database, results: Results) -> None:
     with application(database).app_context():
         with reader() as connection:
             for term in terms:
-                query, values = BOOKS.query("relevance", "", ("q",), PAGE + 1), {"q": term}
+                query, values = BOOKS.query("relevance", "", ("q",)), {"q": term}
                 tries = []
                 for _ in range(TRIES):
                     started = time.perf_counter()
-                    query.rows(connection, values)
+                    query.rows(connection, values, PAGE + 1)
                     tries.append(time.perf_counter() - started)
                 seconds.append(statistics.median(tries))
         for engine in db.engines.values():

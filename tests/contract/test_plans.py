@@ -52,7 +52,7 @@ def explain(library, monkeypatch):
     asked = []
     rows = wire.Query.rows
     monkeypatch.setattr(
-        wire.Query, "rows", lambda query, source, values: asked.append((query, values)) or rows(query, source, values)
+        wire.Query, "rows", lambda query, *asked_for: asked.append((query, *asked_for[1:])) or rows(query, *asked_for)
     )
 
     def explain(path, **parameters):
@@ -62,15 +62,16 @@ def explain(library, monkeypatch):
         relations = LISTINGS[path].wire.model.__mapper__.relationships
         nested = {relation.target.name for relation in relations if relation.uselist}
         with library.app_context(), wire.reader() as source:
-            plans = [plan_of(source, query, values) for query, values in asked]
+            plans = [plan_of(source, *one) for one in asked]
         return max(rows_read(plan, nested) for plan in plans), answer
 
     return explain
 
 
-def plan_of(source, query, values):
+def plan_of(source, query, values, limit=0):
     """The plan as the server makes it: a generic one, unless the values are sent within the text."""
-    driver, (statement, constants) = source.engine.dialect.driver, query._render(source.engine.dialect)
+    driver, (statement, constants) = source.engine.dialect.driver, query.render(source.engine.dialect)
+    statement = statement.replace(wire.LIMIT_HERE, str(limit))
     values = constants | values
     names = list(dict.fromkeys(PARAMETER.findall(statement)))
     cursor = source.connection.cursor()

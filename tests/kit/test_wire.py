@@ -52,7 +52,7 @@ def test_a_read_is_not_tried_a_third_time(serving):
                 text("SELECT pg_terminate_backend(:pid)"),
                 {"pid": connection.connection.driver_connection.info.backend_pid},
             )
-        return wire.Query(select(Genre.id)).rows(connection, {})
+        return wire.Query(lambda: select(Genre.id)).rows(connection, {})
 
     with serving.app_context(), pytest.raises((InterfaceError, OperationalError)):
         wire.read(work)
@@ -61,7 +61,7 @@ def test_a_read_is_not_tried_a_third_time(serving):
 
 @pytest.mark.parametrize("inline", [False, True])
 def test_a_value_beyond_its_column_is_an_error_of_sqlalchemy(serving, inline):
-    query = wire.Query(select(Genre.id).where(Genre.id == bindparam("id")), inline=inline)
+    query = wire.Query(lambda: select(Genre.id).where(Genre.id == bindparam("id")), inline=inline)
     with serving.app_context():
         with pytest.raises(DataError):
             wire.read(lambda connection: query.rows(connection, {"id": "x"}))
@@ -69,7 +69,7 @@ def test_a_value_beyond_its_column_is_an_error_of_sqlalchemy(serving, inline):
 
 
 def test_a_query_is_rendered_once(serving):
-    query = wire.Query(select(Genre.id).where(Genre.id == bindparam("id")))
+    query = wire.Query(lambda: select(Genre.id).where(Genre.id == bindparam("id")))
     with serving.app_context():
         for values in ({"id": 1}, {"id": 2}):
             assert wire.read(lambda connection, values=values: query.rows(connection, values)) == []

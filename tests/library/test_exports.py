@@ -9,10 +9,12 @@ import orjson
 import pytest
 from flask_migrate import upgrade
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
 from contract.resources import FACTORIES, LISTINGS, make_many
 from factories.library import BookFactory, CollectionFactory, GenreFactory, MovieFactory
 from mediatheque.extensions import db
+from mediatheque.kit import wire
 from mediatheque.kit.exports import BATCH
 from mediatheque.library import demo
 from processes import answers, flask, wait_for
@@ -156,6 +158,10 @@ def library(make_database, make_app):
     return app
 
 
+def refuse_to_connect(*_, **__):
+    raise OperationalError(None, None, Exception("the database is away"))
+
+
 class TestWhileItIsRead:
     def test_it_holds_no_connection(self, library):
         with closing(library.test_client().get("/books/export")) as answer, library.app_context():
@@ -184,6 +190,25 @@ class TestWhileItIsRead:
             one.close()
         for method in ("HEAD", "GET", "GET"):
             assert client.open("/movies/export", method=method, buffered=True).status_code == 200
+
+    def test_an_error_of_the_database_takes_no_place(self, library, monkeypatch):
+        client = library.test_client()
+        with library.app_context():
+            reader = db.engines["reader"]
+        for _ in range(3):
+            with monkeypatch.context() as patch:
+                patch.setattr(reader.pool, "connect", refuse_to_connect)
+                assert client.get("/books/export").status_code == 503
+        assert client.get("/books/export", buffered=True).status_code == 200
+
+    def test_one_that_breaks_off_is_logged_with_the_id_of_its_request(self, library, monkeypatch, caplog):
+        with closing(library.test_client().get("/books/export")) as answer:
+            chunks = answer.iter_encoded()
+            next(chunks)
+            monkeypatch.setattr(wire.Query, "rows", refuse_to_connect)
+            with pytest.raises(OperationalError):
+                list(chunks)
+        assert f"request {answer.headers['X-Request-ID']}: the export broke off (" in caplog.text
 
     def test_a_refusal_takes_no_place(self, library):
         client = library.test_client()

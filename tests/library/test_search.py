@@ -4,6 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from factories.library import BookFactory, CollectionFactory, GenreFactory, MovieFactory
+from mediatheque.kit.pages import Cursor
 
 
 @pytest.fixture
@@ -44,9 +45,17 @@ def test_does_not_guess_while_something_contains_the_text(client):
     assert [row["id"] for row in client.get("/books?q=montain").json] == [book.id]
 
 
-def test_does_not_guess_at_three_letters(client):
+def test_does_not_guess_behind_the_last_page(client):
+    book = BookFactory(title="Montain")
     BookFactory(title="The Magic Mountain")
-    assert client.get("/books?q=thx").json == []
+    last = Cursor("title", "montain", book.id).encode()
+    assert client.get("/books", query_string={"q": "montain", "sort": "title", "cursor": last}).json == []
+
+
+@pytest.mark.parametrize("q", ["thx", "????", "% _ ."])
+def test_does_not_guess_at_less_than_four_letters(client, q):
+    BookFactory(title="The Magic Mountain")
+    assert client.get("/books", query_string={"q": q}).json == []
 
 
 def test_keeps_the_filters_the_order_and_the_count(found):
@@ -55,6 +64,13 @@ def test_keeps_the_filters_the_order_and_the_count(found):
     second = BookFactory(title="The Mountain", genre=genre)
     BookFactory(title="Mountains")
     answer = found("/books", [first, second], q="montain", genre_id=genre.id, sort="title", count="true")
+    assert answer.headers["X-Total-Count"] == str(len(answer.json))
+
+
+def test_finds_what_an_export_asks_for(found, client):
+    BookFactory(title="The Container")
+    books = [BookFactory(title="The Magic Mountain"), BookFactory(title="Mountains")]
+    answer = found("/books/export", [books[0]], q="montain")
     assert answer.headers["X-Total-Count"] == str(len(answer.json))
 
 

@@ -13,7 +13,7 @@ from mediatheque.kit.wire import Query, Wire
 
 USERS = Wire(User, UserSchema())
 
-_CALLER = Query(select(User.id, User.is_admin).where(User.id == bindparam("id")))
+_CALLER = Query(lambda: select(User.id, User.is_admin).where(User.id == bindparam("id")))
 
 
 class Caller(NamedTuple):

@@ -5,6 +5,7 @@ Between two batches nothing is held but a thread: a client may read as slowly as
 
 import csv
 import io
+import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -16,12 +17,15 @@ from flask import Flask, Response, current_app
 from marshmallow import fields
 
 from mediatheque.kit.access import refuse
-from mediatheque.kit.pages import Listing, Parameters
+from mediatheque.kit.logs import this_request
+from mediatheque.kit.pages import Listing, Parameters, found_by
 from mediatheque.kit.schemas import OneOf
-from mediatheque.kit.wire import NESTED_IN_LIST, Row, dumps, read
+from mediatheque.kit.wire import NESTED_IN_LIST, Row, Source, dumps, read
 
 BATCH = 1000  # rows
 TYPES = {"json": "application/json", "ndjson": "application/x-ndjson", "csv": "text/csv"}
+log = logging.getLogger(__name__)
+
 FORMULA = "=+-@\t\r"  # what a spreadsheet begins to calculate at
 
 
@@ -40,12 +44,18 @@ class Part:
     """The rows of *listing* that *values*, its filters by name, select; each with its *kind*, if there are several."""
 
     listing: Listing
-    values: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, Any]
     kind: str = ""
+    filters: tuple[str, ...] = field(init=False)
 
     def total(self) -> int:
-        query = self.listing.total(tuple(sorted(self.values)))
-        return int(read(lambda source: query.rows(source, self.values))[0][0])
+        """How many rows there are; settles what finds them."""
+
+        def work(source: Source) -> int:
+            self.filters = found_by(self.listing, source, tuple(sorted(self.values)), self.values)
+            return int(self.listing.total(self.filters).rows(source, self.values)[0][0])
+
+        return read(work)
 
     def batches(self, app: Flask) -> Iterator[tuple["Part", list[Row]]]:
         """The rows, the newest first, as many as a statement reads at once."""
@@ -60,8 +70,8 @@ class Part:
             position, last = "id", {"id": rows[-1][-1]}
 
     def _rows(self, position: str, last: dict[str, int]) -> list[Row]:
-        query = self.listing.query("-id", position, tuple(sorted(self.values)), BATCH)
-        return read(lambda source: query.rows(source, {**self.values, **last, "nested": NESTED_IN_LIST}))
+        query = self.listing.query("-id", position, self.filters)
+        return read(lambda source: query.rows(source, {**self.values, **last, "nested": NESTED_IN_LIST}, BATCH))
 
     def objects(self, rows: list[Row]) -> list[dict[str, Any]]:
         objects = self.listing.wire.build(rows)
@@ -112,7 +122,7 @@ def export(name: str, format: str, parts: list[Part]) -> Response:
         batches = chain.from_iterable(part.batches(app) for part in parts)
         first = next(batches)  # an error of the database is still an answer of its own
         body = WRITERS[format](chain([first], batches), parts)
-        response = Response(body, content_type=f"{TYPES[format]}; charset=utf-8")
+        response = Response(_watched(body, this_request().id), content_type=f"{TYPES[format]}; charset=utf-8")
     except BaseException:
         slots.release()
         raise
@@ -120,6 +130,15 @@ def export(name: str, format: str, parts: list[Part]) -> Response:
     response.headers["X-Total-Count"] = str(total)
     response.headers["Content-Disposition"] = f'attachment; filename="{name}.{format}"'
     return response
+
+
+def _watched(body: Iterator[bytes], request_id: str) -> Iterator[bytes]:
+    """*body*; an error in the middle of it reaches the log with the request's id, and the server."""
+    try:
+        yield from body
+    except Exception as error:
+        log.error("request %s: the export broke off (%s)", request_id, " ".join(str(error).split()))  # noqa: TRY400
+        raise
 
 
 def _json(batches: Batches, _: list[Part]) -> Iterator[bytes]:

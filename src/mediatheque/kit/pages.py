@@ -38,15 +38,15 @@ from sqlalchemy.orm import InstrumentedAttribute
 from mediatheque.kit.access import refuse
 from mediatheque.kit.models import BIGINT_MAX, INTEGER_MAX, folded
 from mediatheque.kit.schemas import BooleanParameter, IntegerParameter, Length, OneOf, TextField
-from mediatheque.kit.wire import NESTED_IN_LIST, Query, Source, Wire, answer, dumps, read
+from mediatheque.kit.wire import LIMIT, NESTED_IN_LIST, Query, Source, Wire, answer, dumps, read
 
 MOST = 1000
 RELEVANCE = "relevance"
 SIMILAR = "similar"
-SHORTEST_MISSPELT = 4  # characters: of three, half are the beginning that every "the" has
+SHORTEST_MISSPELT = 4  # letters and digits: of three, half are the beginning that every "the" has
 
 # pg_trgm's operator for "has words like it", if the database has it.
-_KNOWS_SIMILAR = Query(select(func.to_regoperator("<<%(text,text)").is_not(None)))
+_KNOWS_SIMILAR = Query(lambda: select(func.to_regoperator("<<%(text,text)").is_not(None)))
 
 Attribute = InstrumentedAttribute[Any]
 Condition = ColumnElement[bool]
@@ -227,7 +227,7 @@ class Listing:
     parameters: PageParameters = field(init=False)
     orders: dict[str, Order] = field(init=False, default_factory=dict)
     filters: dict[str, Condition] = field(init=False, default_factory=dict)
-    query: Callable[[str, str, tuple[str, ...], int], Query] = field(init=False)
+    query: Callable[[str, str, tuple[str, ...]], Query] = field(init=False)
     total: Callable[[tuple[str, ...]], Query] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -260,31 +260,31 @@ class Listing:
         self.query = lru_cache(maxsize=128)(self._query)
         self.total = lru_cache(maxsize=128)(self._total)
 
-    def _query(self, sort: str, position: str, given: tuple[str, ...], limit: int) -> Query:
-        """*limit* rows of the list from *position*, with the filters *given*; their values are bound later."""
-        order = self.orders[sort]
-        # As a parameter, PostgreSQL would plan for a tenth of all rows, and read whole tables to join them.
-        most: ColumnElement[int] = literal_column(str(limit))
-        filters = [self.filters[name] for name in given if name != "q" or sort != RELEVANCE]
+    def _query(self, sort: str, position: str, given: tuple[str, ...]) -> Query:
+        """A page of the list from *position*, with the filters *given*; their values, and the limit, come later."""
+        # A plan for any value would be wrong for most: where values differ in what they match, they are planned for.
+        inline = bool(given) and (self.orders[sort].key != "id" or not set(given) <= self.equal.keys())
+        return Query(lambda: self._page(self.orders[sort], position, given), inline=inline)
+
+    def _page(self, order: Order, position: str, given: tuple[str, ...]) -> Select[Any]:
+        filters = [self.filters[name] for name in given if name != "q" or order.key != RELEVANCE]
         parts: list[CTE] = []
         for part in order.parts(position):
             # A part is read only as far as those before it leave room on the page.
             found: ColumnElement[int] = sum(
                 (select(func.count()).select_from(one).scalar_subquery() for one in parts), start=literal_column("0")
             )
-            wanted = part.where(*filters, found < most) if parts else part.where(*filters)
-            parts.append(wanted.limit(most).cte(f"part_{len(parts)}"))
+            wanted = part.where(*filters, found < LIMIT) if parts else part.where(*filters)
+            parts.append(wanted.limit(LIMIT).cte(f"part_{len(parts)}"))
         rows = select(parts[0])
         if len(parts) > 1:
             together = union_all(*(select(part) for part in parts)).subquery()
-            rows = select(*together.c).order_by(*order.terms(together.c)).limit(most)
-        # A plan for any value would be wrong for most: where values differ in what they match, they are planned for.
-        inline = bool(given) and (order.key != "id" or not set(given) <= self.equal.keys())
-        return self.wire.page(rows, order.key, order.terms, inline=inline)
+            rows = select(*together.c).order_by(*order.terms(together.c)).limit(LIMIT)
+        return self.wire.page(rows, order.key, order.terms)
 
     def _total(self, given: tuple[str, ...]) -> Query:
         filters = [self.filters[name] for name in given]
-        return Query(select(func.count()).select_from(self.wire.model).where(*filters), inline=bool(given))
+        return Query(lambda: select(func.count()).select_from(self.wire.model).where(*filters), inline=bool(given))
 
 
 def _typed(column: Any, value: Any) -> Any:
@@ -330,12 +330,12 @@ def page(listing: Listing) -> Response:
 
     def work(source: Source) -> Response:
         wanted, order, headers = given, sort, {}
-        rows = listing.query(sort, position, given, limit + 1).rows(source, values | place)
-        first = not position or sort != RELEVANCE
-        if not rows and first and "q" in given and _may_be_misspelt(listing, source, given, values):
-            wanted = tuple(SIMILAR if name == "q" else name for name in given)
-            order = "-id" if sort == RELEVANCE else sort
-            rows = listing.query(order, position, wanted, limit + 1).rows(source, values | place)
+        rows = listing.query(sort, position, given).rows(source, values | place, limit + 1)
+        if not rows and (not position or sort != RELEVANCE):
+            wanted = found_by(listing, source, given, values, nothing=not position)
+            if wanted != given:
+                order = "-id" if sort == RELEVANCE else sort
+                rows = listing.query(order, position, wanted).rows(source, values | place, limit + 1)
         if len(rows) > limit:
             rows = rows[:limit]
             headers["Link"] = _link(Cursor(order, *rows[-1][-2:]), {} if order == sort else {"sort": order})
@@ -346,11 +346,20 @@ def page(listing: Listing) -> Response:
     return read(work)
 
 
-def _may_be_misspelt(listing: Listing, source: Source, given: tuple[str, ...], values: dict[str, Any]) -> bool:
-    """Whether nothing contains ``q``, on any page, it is long enough, and the database can look for words like it."""
-    if len(values["q"]) < SHORTEST_MISSPELT or listing.total(given).rows(source, values)[0][0]:
-        return False
-    return bool(_KNOWS_SIMILAR.rows(source, {})[0][0])
+def found_by(
+    listing: Listing, source: Source, given: tuple[str, ...], values: dict[str, Any], *, nothing: bool = False
+) -> tuple[str, ...]:
+    """The filters *given*, with ``similar`` in the place of ``q`` if that may be misspelt.
+
+    It may where nothing contains it (*nothing* says so, or it is counted), it has letters enough (without any, each row
+    would be compared), and the database can look for words like it.
+    """
+    if "q" not in given or sum(map(str.isalnum, values["q"])) < SHORTEST_MISSPELT:
+        return given
+    if not nothing and listing.total(given).rows(source, values)[0][0]:
+        return given
+    knows = _KNOWS_SIMILAR.rows(source, {})[0][0]
+    return tuple(SIMILAR if knows and name == "q" else name for name in given)
 
 
 def _link(cursor: Cursor, changes: dict[str, str]) -> str:

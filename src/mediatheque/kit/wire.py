@@ -4,7 +4,7 @@ No GET touches an ORM object or ``schema.dump``. A statement is rendered once fo
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Protocol, TypeVar
@@ -62,24 +62,35 @@ class Source(Protocol):
     def connection(self) -> PoolProxiedConnection: ...
 
 
+# Stands for a limit until the statement is run. Of a parameter PostgreSQL knows nothing: it would plan for a tenth of
+# all rows, and read whole tables to join them. With the number in the statement, each would be one more to build.
+LIMIT_HERE = "/*limit*/"
+LIMIT: ColumnElement[int] = literal_column(LIMIT_HERE)
+
+
 class Query:
     """A statement that gives rows, rendered once for each driver and run on a raw cursor."""
 
-    def __init__(self, statement: Select[*tuple[Any, ...]], *, inline: bool = False) -> None:
-        """*inline* sends the values within the text, where the best plan depends on them."""
-        self.statement = statement
+    def __init__(self, build: Callable[[], Any], *, inline: bool = False) -> None:
+        """*build* makes the statement, a SELECT, which takes much more memory than its text.
+
+        *inline* sends the values within the text, where the best plan depends on them.
+        """
+        self.build = build
         self.inline = inline
         self._rendered: dict[str, tuple[str, dict[str, Any]]] = {}
 
-    def _render(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
-        compiled = self.statement.compile(dialect=dialect)
+    def render(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
+        """The text for *dialect* and its constants."""
+        compiled = self.build().compile(dialect=dialect)
         constants = {name: value for name, value in compiled.params.items() if value is not None}
         return self._rendered.setdefault(dialect.driver, (str(compiled), constants))
 
-    def rows(self, source: Source, parameters: dict[str, Any]) -> list[Row]:
+    def rows(self, source: Source, parameters: dict[str, Any], limit: int = 0) -> list[Row]:
         """The rows as tuples; a driver's error as SQLAlchemy's. If the connection is dead, so is all its pool."""
         dialect, proxy = source.engine.dialect, source.connection
-        text, constants = self._rendered.get(dialect.driver) or self._render(dialect)
+        text, constants = self._rendered.get(dialect.driver) or self.render(dialect)
+        text = text.replace(LIMIT_HERE, f"{limit:d}")
         if dialect.driver == "psycopg2":
             cursor: Any = proxy.cursor()
         elif self.inline:
@@ -103,8 +114,11 @@ class Query:
 def _wrapped(
     dialect: Dialect, error: Exception, *, dead: bool, text: str = "", parameters: dict[str, Any] | None = None
 ) -> BaseException:
+    """As SQLAlchemy would raise it; its text, which may reach the log, shows no parameters."""
     base = dialect.loaded_dbapi.Error
-    return DBAPIError.instance(text, parameters, error, base, connection_invalidated=dead, dialect=dialect)
+    return DBAPIError.instance(
+        text, parameters, error, base, hide_parameters=True, connection_invalidated=dead, dialect=dialect
+    )
 
 
 @dataclass
@@ -182,7 +196,9 @@ class Shape:
         if not _is_plain(item):
             raise TypeError(f"{type(schema).__name__}.{name}: a {type(item).__name__} cannot be compiled.")
         place = self.place(entity, attribute)
-        self.cells.setdefault("_".join(dict.fromkeys((*path, name))), (place, item))
+        cell = "_".join(dict.fromkeys((*path, name)))
+        if self.cells.setdefault(cell, (place, item))[0] != place:
+            raise TypeError(f"{type(schema).__name__}.{name}: another member is called {cell} in tables already.")
         return f"r[{place}]"
 
     def _joined(self, schema: MarshmallowSchema, relation: Any, entity: Any, *path: str, optional: bool) -> str:
@@ -252,12 +268,10 @@ class Wire:
         shape = Shape()
         self.build = _builder(shape.walk(schema, model))
         self.cells = shape.cells
-        self._one = Query(shape.select(model).where(model.id == bindparam("id")))
-        self._new = lru_cache(maxsize=100)(self._insert)
+        self._one = Query(lambda: shape.select(model).where(model.id == bindparam("id")))
+        self._new = lru_cache(maxsize=100)(lambda names: Query(lambda: self._insert(names)))
 
-    def page(
-        self, rows: Select[Any], key: str, order: Callable[[Any], Sequence[ColumnElement[Any]]], *, inline: bool
-    ) -> Query:
+    def page(self, rows: Select[Any], key: str, order: Callable[[Any], Sequence[ColumnElement[Any]]]) -> Select[Any]:
         """The shape of *rows*, a bounded SELECT of the model's columns, sorted by *order* of its columns.
 
         Behind the shape's columns each row holds the value of *key* and the id: what a cursor is made of.
@@ -266,7 +280,7 @@ class Wire:
         shape, root = Shape(), aliased(self.model, page)
         shape.walk(self.schema, root)
         shape.columns += [in_utc(page.c[key]).label("key"), page.c.id.label("key_id")]
-        return Query(shape.select(root).order_by(*order(page.c)), inline=inline)
+        return shape.select(root).order_by(*order(page.c))
 
     def one(self, source: Source, id: int) -> dict[str, Any] | None:
         """The object with that id, or None."""
@@ -278,12 +292,12 @@ class Wire:
         rows = self._new(tuple(values)).rows(source, {**values, "nested": NESTED_IN_ONE})
         return self.build(rows)[0]  # type: ignore[no-any-return]
 
-    def _insert(self, names: tuple[str, ...]) -> Query:
+    def _insert(self, names: tuple[str, ...]) -> Select[Any]:
         table: Any = self.model.__table__
         row = insert(table).values({name: bindparam(name) for name in names}).returning(*table.c).cte("new")
         shape, root = Shape(), aliased(self.model, row)
         shape.walk(self.schema, root)
-        return Query(shape.select(root))
+        return shape.select(root)
 
 
 def dumps(body: Any) -> bytes:
@@ -296,7 +310,8 @@ class Answer(Response):
     def __call__(self, environ: Any, start_response: Any) -> list[bytes]:
         body, status, headers = self.get_wsgi_response(environ)
         start_response(status, headers)
-        return list(body)
+        with closing(body):  # type: ignore[type-var]
+            return list(body)
 
 
 def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -311,7 +326,7 @@ def row(wire: Wire, id: int) -> Response:
 
 @lru_cache
 def _known(model: type[Base]) -> Query:
-    return Query(select(model.id).where(model.id == bindparam("id")))
+    return Query(lambda: select(model.id).where(model.id == bindparam("id")))
 
 
 def require(model: type[Base], id: int) -> None:

@@ -71,7 +71,9 @@ MOVIE_FORMATS = Listing(
 )
 
 
-_SHELF = Query(select(Collection.name, Collection.is_open, Collection.user_id).where(Collection.id == bindparam("id")))
+_SHELF = Query(
+    lambda: select(Collection.name, Collection.is_open, Collection.user_id).where(Collection.id == bindparam("id"))
+)
 
 
 def may_put_into(collection_id: int) -> None:
