@@ -143,19 +143,14 @@ class TestServe:
         with serving(make_database, make_app, port) as process:
             yield process
 
-    def test_stops_at_once_when_ctrl_c_reaches_it_and_its_workers(self, server):
-        workers = children(server)
-        assert len(workers) == 2
-        for pid in (server.pid, *workers):
-            os.kill(pid, signal.SIGINT)
-        self.has_stopped_at_once(server)
-
-    def test_stops_at_once_when_it_is_told_to(self, server):
-        server.terminate()
-        self.has_stopped_at_once(server)
-
-    def has_stopped_at_once(self, server):
+    @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+    @pytest.mark.parametrize("whom", [slice(1), slice(3)], ids=["parent", "all"])
+    def test_stops_at_once(self, server, end, whom):
+        processes = [server.pid, *children(server)]
+        assert len(processes) == 3
         started = time.monotonic()
+        for pid in processes[whom]:
+            os.kill(pid, end)
         assert server.wait(PATIENCE) == 0
         assert time.monotonic() - started < STOP_WITHIN
 

@@ -64,8 +64,10 @@ def serve(
 
 
 def _start_worker(load: Callable[[], Any], host: str, port: int, greeting: str) -> Any:
-    # Ctrl-C reaches all processes of a terminal. A worker that gets it together with its parent's SIGTERM hangs.
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    # A thread waits for signals. The main thread, which granian leaves to it, misses those that the kernel gives to
+    # another one, and hangs if it gets two at once. Ctrl-C, which reaches all processes of a terminal, is the parent's.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT, signal.SIGTERM])
+    threading.Thread(target=_stop_when_told, args=(signal.getsignal(signal.SIGTERM),), daemon=True).start()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     application = load()
     gc.freeze()  # what is there for good need not be looked through again and again,
@@ -73,6 +75,13 @@ def _start_worker(load: Callable[[], Any], host: str, port: int, greeting: str) 
     if greeting:
         threading.Thread(target=_greet, args=(host, port, greeting), daemon=True).start()
     return application
+
+
+def _stop_when_told(of_the_parent: Any) -> None:
+    signal.sigwait([signal.SIGTERM])
+    while (handler := signal.getsignal(signal.SIGTERM)) is of_the_parent:
+        time.sleep(0.01)  # granian sets the worker's own when the application is loaded
+    handler(signal.SIGTERM, None)  # type: ignore[misc, operator]
 
 
 def _end_with_parent() -> None:

@@ -7,12 +7,12 @@ from benchmarks.load import Measured, Spread
 
 @dataclass(frozen=True)
 class Budget:
-    """One line: ``met`` is None where it could not be measured, and ``reached`` says why."""
+    """One line of the table."""
 
     path: str
     demanded: str
     reached: str
-    met: bool | None
+    met: bool
 
 
 @dataclass
@@ -28,12 +28,12 @@ class Results:
         shown = f"{reached.median:.2f} ({reached.least:.2f} to {reached.most:.2f})"
         self.add(path, f"≥ {least:.2f} {of}", shown, met=reached.median >= least)
 
-    def add(self, path: str, demanded: str, reached: str, *, met: bool | None) -> None:
+    def add(self, path: str, demanded: str, reached: str, *, met: bool) -> None:
         budget = Budget(path, demanded, reached, met)
         self.budgets.append(budget)
         print(line(budget), flush=True)
 
 
 def line(budget: Budget) -> str:
-    verdict = {True: "met", False: "missed", None: "not measured"}[budget.met]
+    verdict = "met" if budget.met else "missed"
     return f"{budget.path}: {budget.demanded}; {budget.reached}: {verdict}"

@@ -104,10 +104,20 @@ def server() -> Iterator[str]:
         try:
             if holder.stdout.readline() != b"ready\n":
                 raise BenchmarkError("The embedded PostgreSQL did not start: see above.")
-            yield postgres.url(instance).replace("+psycopg", "")
+            url = postgres.url(instance).replace("+psycopg", "")
+            _require_durable(url)
+            yield url
         finally:
             holder.communicate()
             _await_end(instance / "postgres/data/postmaster.pid")
+
+
+def _require_durable(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        for name in ("fsync", "synchronous_commit", "full_page_writes"):
+            (value,) = connection.execute(f"SHOW {name}").fetchone()
+            if value != "on":
+                raise BenchmarkError(f"PostgreSQL's {name} is {value}: what is measured so says nothing.")
 
 
 def _await_end(pid_file: Path) -> None:

@@ -124,12 +124,11 @@ def create_book() -> Response:
         if not (shelf[0] or shelf[1] == user_id or user[0]):
             raise Forbidden
         try:
-            (id,) = connection.execute(shared.INSERT_BOOK, (*values, user_id)).fetchone()
+            row = connection.execute(shared.NEW_BOOK, (*values, user_id), binary=True).fetchone()
         except ForeignKeyViolation as error:
             raise UnprocessableEntity from error
-        row = connection.execute(ONE_BOOK, (id,), binary=True).fetchone()
     response = answer(shared.book(row), 201)
-    response.headers["Location"] = f"/books/{id}"
+    response.headers["Location"] = f"/books/{row[0]}"
     return response
 
 

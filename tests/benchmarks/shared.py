@@ -58,11 +58,22 @@ WHERE c.id = %s
 """
 USER = "SELECT is_admin FROM users WHERE id = %s"
 COLLECTION = "SELECT is_open, user_id FROM collections WHERE id = %s"
-INSERT_BOOK = """
-INSERT INTO books
-    (title, page_count, genre_id, format_id, collection_id, author, isbn, published_year, user_id)
-VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
-RETURNING id
+# The new row and its answer in one statement.
+NEW_BOOK = """
+WITH b AS (
+    INSERT INTO books
+        (title, page_count, genre_id, format_id, collection_id, author, isbn, published_year, user_id)
+    VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s)
+    RETURNING *
+)
+SELECT b.id, u.name, b.title, g.genre, b.page_count, f.format, c.name, c.user_id, o.name, b.collection_id, b.genre_id,
+    b.format_id, b.user_id, b.author, b.isbn, b.published_year, b.created_at::timestamp, b.updated_at::timestamp
+FROM b
+JOIN users u ON u.id = b.user_id
+JOIN collections c ON c.id = b.collection_id
+JOIN users o ON o.id = c.user_id
+LEFT JOIN genres g ON g.id = b.genre_id
+LEFT JOIN formats f ON f.id = b.format_id
 """
 
 

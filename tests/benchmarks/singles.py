@@ -92,7 +92,8 @@ def search(database: Database, results: Results) -> None:
     if not _has_trigrams(database):
         reached += ", without pg_trgm"
     results.notes.append(f"Texts searched for: {', '.join(repr(term) for term in terms)}.")
-    name = f"search of three letters and more, selective, {database.books:,} titles"
+    shortest = min(map(len, terms))
+    name = f"search of three letters and more (here {shortest} and more), selective, {database.books:,} titles"
     results.add(name, "≤ 10 ms in SQL", reached, met=median <= 10)
 
 
@@ -137,10 +138,6 @@ def export(database: Database, folder: Path, results: Results) -> None:
     name = f"export of {database.books:,} books"
     demanded = {"seconds": "≤ 1 s", "memory": "≤ 40 MiB over idle", "first byte": "≤ 50 ms"}
     with running("application", servers.APPLICATION, database, folder) as server:
-        if server.get("/books/export?format=ndjson&limit=1")[0] == 404:
-            for what, most in demanded.items():
-                results.add(f"{name}, {what}", most, "there is no /books/export", met=None)
-            return
         for format, count in ROWS.items():
             rows = count(server.get(f"/books/export?format={format}")[2])
             if rows != database.books:
