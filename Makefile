@@ -17,8 +17,8 @@ test: .venv/test  ## Everything that must be green.
 	@$(VENV) -m ruff check .
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m mypy
-	@$(VENV) -m pytest --numprocesses auto --cov --cov-report=term
-	@$(VENV) -m pytest --numprocesses auto --driver psycopg2 --ignore tests/kit/test_postgres.py \
+	@$(VENV) -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term
+	@$(VENV) -m pytest --numprocesses auto --dist loadgroup --driver psycopg2 --ignore tests/kit/test_postgres.py \
 		tests/auth tests/library tests/contract tests/kit
 
 bench: .venv-bench/done  ## Measure beside the limits and a peer: docs/benchmarks.md. ONLY=one,page measures a part.

@@ -68,9 +68,24 @@ def make_database(server_url: URL, worker_id: str) -> Iterator[Callable[..., URL
 
 
 @pytest.fixture(scope="session")
-def make_app() -> Iterator[Callable[[URL], Flask]]:
+def made() -> list[Flask]:
+    """The applications that tests have made."""
+    return []
+
+
+@pytest.fixture(autouse=True, scope="module")
+def end_idle_connections(made: list[Flask]) -> Iterator[None]:
+    """Many applications with a pool each would take all the connections that a server has."""
+    yield
+    for app in made:
+        with app.app_context():
+            for engine in db.engines.values():
+                engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def make_app(made: list[Flask]) -> Callable[[URL], Flask]:
     """Makes the application on a database, as it would be started with settings of its own."""
-    apps = []
 
     def make(url: URL, **settings: str) -> Flask:
         app = create_app(
@@ -81,14 +96,10 @@ def make_app() -> Iterator[Callable[[URL], Flask]]:
                 **settings,
             }
         )
-        apps.append(app)
+        made.append(app)
         return app
 
-    yield make
-    for app in apps:
-        with app.app_context():
-            for engine in db.engines.values():
-                engine.dispose()
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -79,7 +79,9 @@ def on_http_exception(error: HTTPException) -> Response:
     messages = data.get("errors") or data.get("messages")
     if messages:
         return invalid(_flat(messages))
-    detail = data.get("message") or SENTENCES.get(status, "").format(path=shown(request.path), method=request.method)
+    detail = data.get("message") or SENTENCES.get(status, "").format(
+        path=shown(request.path), method=shown(request.method)
+    )
     response = problem(status, detail or error.description or HTTPStatus(status).phrase)
     for name, value in error.get_headers():
         if name != "Content-Type":

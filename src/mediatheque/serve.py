@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import socket
+import stat
 import threading
 import time
 from collections.abc import Callable
@@ -16,6 +17,8 @@ from granian import Granian
 from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
+
+from mediatheque.kit.logs import STANDARD_OUTPUT
 
 BACKLOG = 1024  # connections that wait to be accepted
 HEADERS_WITHIN = 10_000  # milliseconds a client may take to send its headers
@@ -71,7 +74,9 @@ def _start_worker(load: Callable[[], Any], host: str, port: int, greeting: str) 
     threading.Thread(target=_end_with_parent, daemon=True).start()
     application = load()
     gc.freeze()  # what is there for good need not be looked through again and again,
-    gc.set_threshold(50_000, 20, 20)  # nor need the rows of a page, which are gone by themselves
+    gc.set_threshold(10_000, 10, 10)  # nor need the rows of a page, which are gone by themselves
+    if stat.S_ISFIFO(os.fstat(STANDARD_OUTPUT).st_mode):
+        os.set_blocking(STANDARD_OUTPUT, False)  # a log that nobody reads loses lines, and keeps nobody waiting
     if greeting:
         threading.Thread(target=_greet, args=(host, port, greeting), daemon=True).start()
     return application
@@ -90,6 +95,8 @@ def _end_with_parent() -> None:
     if parent:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(STOP_WITHIN)
+        os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _greet(host: str, port: int, greeting: str) -> None:

@@ -16,7 +16,7 @@ from benchmarks.budgets import Results
 from benchmarks.database import BenchmarkError, Database
 from benchmarks.load import Request, Spread, interleaved, ratio, requests_per_second
 from benchmarks.servers import Server, running
-from mediatheque.kit.pages import Cursor
+from mediatheque.kit.orders import Cursor
 
 APPLICATION, L, B, PEER = "application", "L", "B", "FastAPI"
 COMMANDS = {

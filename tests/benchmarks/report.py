@@ -28,9 +28,9 @@ ran side by side, in turns, on the same machine, against the same database, afte
 hundreds) were found equal.
 
 - **L** is a bare Flask view: psycopg 3 with a pool (as an application has to have one), prepared statements,
-  hand-written SQL, orjson ([flask_limit.py](../tests/benchmarks/flask_limit.py)). **B** is a bare WSGI callable on libpq's prepared statements
-  ([wsgi_limit.py](../tests/benchmarks/wsgi_limit.py)). Both send the application's headers, request id included, and
-  write its log line.
+  hand-written SQL, orjson ([flask_limit.py](../tests/benchmarks/flask_limit.py)). **B** is a bare WSGI callable on
+  libpq's prepared statements ([wsgi_limit.py](../tests/benchmarks/wsgi_limit.py)). Both send the application's headers,
+  request id included, and write its log line.
 - **FastAPI** is FastAPI with SQLAlchemy's async ORM, asyncpg and pydantic
   ([fastapi_peer.py](../tests/benchmarks/fastapi_peer.py)) in uvicorn, its usual server; without request id and log
   line.

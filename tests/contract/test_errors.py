@@ -8,7 +8,7 @@ import pytest
 from flask_jwt_extended import create_access_token
 from sqlalchemy import text
 
-from contract.resources import LISTINGS, ROUTES
+from contract.resources import LISTINGS, ROUTES, row_counts
 from factories.auth import UserFactory
 from factories.library import BookFactory, CollectionFactory, FormatFactory, GenreFactory
 
@@ -246,3 +246,17 @@ class TestDatabaseAway:
     )
     def test_leaves_all_that_needs_none_as_it_was(self, away, method, path, options, status):
         assert away.test_client().open(path, method=method, **options).status_code == status
+
+
+def test_a_body_that_broke_off_is_400_and_changes_nothing(client, connection, sign_in):
+    headers = sign_in(UserFactory())
+    before = row_counts(connection)
+    answer = client.post(
+        "/genres",
+        data=b'{"genre": "Half"}',
+        content_type="application/json",
+        headers=headers,
+        environ_overrides={"CONTENT_LENGTH": "100", "wsgi.input_terminated": True},
+    )
+    assert answer.status_code == 400
+    assert row_counts(connection) == before

@@ -11,7 +11,7 @@ from sqlalchemy import text
 from contract.resources import LISTINGS
 from mediatheque.extensions import db
 from mediatheque.kit import wire
-from mediatheque.kit.pages import RELEVANCE, Cursor
+from mediatheque.kit.orders import RELEVANCE, Cursor
 from mediatheque.library import demo
 
 pytestmark = pytest.mark.xdist_group("plans")  # one worker makes the rows

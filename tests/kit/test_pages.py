@@ -14,7 +14,7 @@ from sqlalchemy import Boolean, DateTime, Integer, insert, update
 
 from contract.resources import LISTINGS, columns, make_many
 from mediatheque.kit.models import BIGINT_MAX, INTEGER_MAX
-from mediatheque.kit.pages import RELEVANCE, Cursor
+from mediatheque.kit.orders import RELEVANCE, Cursor
 
 ROWS = 17
 SMALL = 5

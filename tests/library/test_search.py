@@ -4,7 +4,7 @@ import pytest
 from sqlalchemy import text
 
 from factories.library import BookFactory, CollectionFactory, GenreFactory, MovieFactory
-from mediatheque.kit.pages import Cursor
+from mediatheque.kit.orders import Cursor
 
 
 @pytest.fixture
@@ -85,3 +85,19 @@ def test_goes_on_over_the_pages(client, found, sort):
         address, parameters = answer.headers.get("Link", "").partition(">")[0].removeprefix("<"), None
     found("/books", books[::-1], q="montain", **sort)
     assert walked in ([book.id for book in reversed(books)], [])
+
+
+def test_goes_on_when_something_comes_to_contain_the_text(client, found):
+    books = [BookFactory(title=f"Mountain {letter}") for letter in "abc"]
+    first = found("/books", [books[2]], q="montain", limit=1)
+    if first.json:
+        BookFactory(title="Montain")
+        address = first.headers["Link"].partition(">")[0].removeprefix("<")
+        assert [row["id"] for row in client.get(address).json] == [books[1].id]
+
+
+def test_takes_a_cursor_of_a_guess_only_where_there_are_guesses(client, connection):
+    knows = connection.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"))
+    cursor = Cursor("similar -id", 9, 9).encode()
+    assert client.get("/books", query_string={"q": "montain", "cursor": cursor}).status_code == (200 if knows else 422)
+    assert client.get("/books", query_string={"cursor": cursor}).status_code == 422

@@ -34,6 +34,8 @@ class Parser(FlaskParser):
         # Werkzeug cuts a chunked body off at the limit, silently.
         if req.content_length is None and req.max_content_length and len(data) >= req.max_content_length:
             raise RequestEntityTooLarge
+        if len(data) < (req.content_length or 0):
+            raise BadRequest(f"The body broke off after {len(data)} of {req.content_length} bytes.")
         try:
             content = orjson.loads(data)
         except orjson.JSONDecodeError as error:

@@ -18,7 +18,7 @@ from marshmallow import fields
 
 from mediatheque.kit.access import refuse
 from mediatheque.kit.logs import this_request
-from mediatheque.kit.pages import Listing, Parameters, found_by
+from mediatheque.kit.pages import Listing, Parameters, guessed, may_be_misspelt
 from mediatheque.kit.schemas import OneOf
 from mediatheque.kit.wire import NESTED_IN_LIST, Row, Source, dumps, read
 
@@ -52,8 +52,12 @@ class Part:
         """How many rows there are; settles what finds them."""
 
         def work(source: Source) -> int:
-            self.filters = found_by(self.listing, source, tuple(sorted(self.values)), self.values)
-            return int(self.listing.total(self.filters).rows(source, self.values)[0][0])
+            self.filters = tuple(sorted(self.values))
+            total = self.listing.total(self.filters).rows(source, self.values)[0][0]
+            if not total and may_be_misspelt(source, self.values):
+                self.filters = guessed(self.filters)
+                total = self.listing.total(self.filters).rows(source, self.values)[0][0]
+            return int(total)
 
         return read(work)
 
