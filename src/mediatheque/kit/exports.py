@@ -71,7 +71,7 @@ class Part:
             yield self, rows
             if len(rows) < BATCH:
                 return
-            position, last = "id", {"id": rows[-1][-1]}
+            position, last = "id", {"id": rows[-1][self.listing.wire.id]}
 
     def _rows(self, position: str, last: dict[str, int]) -> list[Row]:
         query = self.listing.query("-id", position, self.filters)

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple, Self
 from urllib.parse import urlencode
 
@@ -46,9 +46,13 @@ class Parameters(MarshmallowSchema):
     def with_members(cls, members: Mapping[str, fields.Field[Any]]) -> Self:
         return cls.from_dict(dict(members))()  # type: ignore[return-value]
 
+    @cached_property
+    def defaults(self) -> dict[str, Any]:
+        return {name: one.load_default for name, one in self.fields.items() if one.load_default is not missing}
+
     def read(self) -> dict[str, Any]:
         """The request's parameters, those that were given checked, the others by default; 422 otherwise."""
-        arguments = {name: one.load_default for name, one in self.fields.items() if one.load_default is not missing}
+        arguments = self.defaults.copy()
         errors: dict[str, list[str]] = {}
         for name, values in request.args.to_dict(flat=False).items():
             try:
@@ -187,7 +191,7 @@ def page(listing: Listing) -> Response:
             rows = listing.query(walk.order, "", walk.filters).rows(source, values, limit + 1)
         if len(rows) > limit:
             rows = rows[:limit]
-            headers["Link"] = _link(Cursor(walk.name, *rows[-1][-2:]))
+            headers["Link"] = _link(Cursor(walk.name, rows[-1][-1], rows[-1][listing.wire.id]))
         if arguments["count"]:
             headers["X-Total-Count"] = str(listing.total(walk.filters).rows(source, values)[0][0])
         return answer(listing.wire.build(rows), headers=headers)

@@ -24,6 +24,7 @@ from sqlalchemy import (
     FromClause,
     Select,
     bindparam,
+    cast,
     func,
     insert,
     inspect,
@@ -244,8 +245,11 @@ class Shape:
 
 
 def in_utc(column: Any) -> ColumnElement[Any]:
-    """*column*; a moment without its zone, which is twice as fast to read and to write: `dumps` says that it is UTC."""
-    return func.timezone(literal_column("'UTC'"), column) if isinstance(column.type, DateTime) else column
+    """*column*; a moment without its zone, which is twice as fast to read and to write: `dumps` says that it is UTC.
+
+    It is the zone of all our connections (config.py). One that is named here would be looked up for each value.
+    """
+    return cast(column, DateTime()) if isinstance(column.type, DateTime) else column
 
 
 def _is_plain(item: fields.Field[Any]) -> bool:
@@ -267,6 +271,7 @@ class Wire:
         self.model, self.schema = model, schema
         shape = Shape()
         self.build = _builder(shape.walk(schema, model))
+        self.id = shape.place(model, "id")
         self.cells = shape.cells
         self._one = Query(lambda: shape.select(model).where(model.id == bindparam("id")))
         self._new = lru_cache(maxsize=100)(lambda names: Query(lambda: self._insert(names)))
@@ -274,12 +279,12 @@ class Wire:
     def page(self, rows: Select[Any], key: str, order: Callable[[Any], Sequence[ColumnElement[Any]]]) -> Select[Any]:
         """The shape of *rows*, a bounded SELECT of the model's columns, sorted by *order* of its columns.
 
-        Behind the shape's columns each row holds the value of *key* and the id: what a cursor is made of.
+        Behind the shape's columns each row holds the value of *key*: a cursor is made of it and the id.
         """
         page = rows.subquery("page")
         shape, root = Shape(), aliased(self.model, page)
         shape.walk(self.schema, root)
-        shape.columns += [in_utc(page.c[key]).label("key"), page.c.id.label("key_id")]
+        shape.columns.append(in_utc(page.c[key]).label("key"))
         return shape.select(root).order_by(*order(page.c))
 
     def one(self, source: Source, id: int) -> dict[str, Any] | None:
