@@ -100,4 +100,5 @@ def test_takes_a_cursor_of_a_guess_only_where_there_are_guesses(client, connecti
     knows = connection.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"))
     cursor = Cursor("similar -id", 9, 9).encode()
     assert client.get("/books", query_string={"q": "montain", "cursor": cursor}).status_code == (200 if knows else 422)
+    assert client.get("/books", query_string={"q": "????", "cursor": cursor}).status_code == 422
     assert client.get("/books", query_string={"cursor": cursor}).status_code == 422

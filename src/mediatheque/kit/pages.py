@@ -177,16 +177,16 @@ def page(listing: Listing) -> Response:
     limit, cursor = arguments["limit"], arguments.get("cursor")
     sort = arguments.get("sort") or (RELEVANCE if "q" in arguments else "-id")
     values = {name: arguments[name] for name in given} | {"nested": NESTED_IN_LIST}
-    asked, guess = Walk(sort, sort, given), _guess(sort, given)
-    continued = guess if "q" in given and cursor and Cursor.is_for(cursor, guess.name) else asked
+    guess = _guess(sort, given) if "q" in given else None
+    continued = guess if guess and cursor and Cursor.is_for(cursor, guess.name) else Walk(sort, sort, given)
     position, place = _position(listing.orders[continued.order], continued.name, cursor)
 
     def work(source: Source) -> Response:
         walk, headers = continued, {}
-        if walk is guess and not _knows_similar(source):
+        if walk is guess and not may_be_misspelt(source, values):
             refuse(422, errors={"cursor": [UNKNOWN_CURSOR]})
         rows = listing.query(walk.order, position, walk.filters).rows(source, values | place, limit + 1)
-        if not rows and cursor is None and may_be_misspelt(source, values):
+        if not rows and cursor is None and guess and may_be_misspelt(source, values):
             walk = guess
             rows = listing.query(walk.order, "", walk.filters).rows(source, values, limit + 1)
         if len(rows) > limit:
@@ -211,15 +211,12 @@ def guessed(given: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def may_be_misspelt(source: Source, values: dict[str, Any]) -> bool:
-    """Whether ``q``, which nothing contains, has letters enough, and the database can look for words like it.
+    """Whether ``q`` has letters enough, and the database can look for words like it.
 
     Without letters each row of the table would be compared.
     """
-    return sum(map(str.isalnum, values.get("q", ""))) >= SHORTEST_MISSPELT and _knows_similar(source)
-
-
-def _knows_similar(source: Source) -> bool:
-    return bool(_KNOWS_SIMILAR.rows(source, {})[0][0])
+    letters = sum(map(str.isalnum, values.get("q", "")))
+    return letters >= SHORTEST_MISSPELT and bool(_KNOWS_SIMILAR.rows(source, {})[0][0])
 
 
 def _link(cursor: Cursor) -> str:

@@ -91,7 +91,8 @@ class Query:
         """The rows as tuples; a driver's error as SQLAlchemy's. If the connection is dead, so is all its pool."""
         dialect, proxy = source.engine.dialect, source.connection
         text, constants = self._rendered.get(dialect.driver) or self.render(dialect)
-        text = text.replace(LIMIT_HERE, f"{limit:d}")
+        if limit:
+            text = text.replace(LIMIT_HERE, f"{limit:d}")
         if dialect.driver == "psycopg2":
             cursor: Any = proxy.cursor()
         elif self.inline:
