@@ -4,11 +4,13 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager, suppress
 from urllib.request import urlopen
 
 from flask_migrate import upgrade
+from werkzeug.serving import make_server
 
 from mediatheque import config
 
@@ -63,3 +65,17 @@ def answers(port):
     with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/books") as answer:
         return answer.status == 200
     return False
+
+
+@contextmanager
+def served(app):
+    """A real server with the application, in a thread of its own; its port."""
+    server = make_server("127.0.0.1", 0, app, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

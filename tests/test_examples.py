@@ -7,15 +7,14 @@ import re
 import socket
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
 
 import pytest
 from flask_migrate import upgrade
-from werkzeug.serving import make_server
 
 from factories.auth import PASSWORD
 from mediatheque.config import ROOT
+from processes import served
 
 LOAD_CSV = ROOT / "docs/examples/load_csv.py"
 # Without site-packages: the script needs the standard library only.
@@ -94,15 +93,8 @@ def mine(library, email):
 @contextmanager
 def serving(application):
     """A real server of that WSGI application; gives its URL."""
-    server = make_server("127.0.0.1", 0, application, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with served(application) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def once(application, mischief):

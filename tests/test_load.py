@@ -2,18 +2,17 @@
 
 import http.client
 import socket
-import threading
 import time
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 
 import pytest
 from flask_migrate import upgrade
-from werkzeug.serving import make_server
 
 from mediatheque.auth import accounts, passwords, tokens
 from mediatheque.extensions import db
 from mediatheque.kit.access import fetch
 from mediatheque.library.models import Genre
+from processes import served
 
 ACCOUNT = {"email": "ada@example.org", "password": "a long password"}
 MARKS = "\u0301" * 60_000 + "\u0323" * 60_000  # half a minute's work to normalise
@@ -36,20 +35,6 @@ def headers(app):
         return {"Authorization": f"Bearer {tokens.issue(accounts.find(ACCOUNT['email']))}"}
 
 
-@contextmanager
-def serving(app):
-    """The port of a real server."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def test_clients_that_send_half_a_body_hold_no_connection_of_the_database(app, headers):
     with app.app_context():
         connections = db.engine.pool.size() + db.engine.pool._max_overflow
@@ -57,7 +42,7 @@ def test_clients_that_send_half_a_body_hold_no_connection_of_the_database(app, h
         "POST /genres HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 100\r\n"
         f"Authorization: {headers['Authorization']}\r\n\r\n" + '{"genre": '
     )
-    with serving(app) as port, ExitStack() as clients:
+    with served(app) as port, ExitStack() as clients:
         for _ in range(connections + 2):
             client = clients.enter_context(socket.create_connection(("127.0.0.1", port)))
             client.sendall(half.encode())

@@ -3,13 +3,12 @@
 import http.client
 import io
 import json
-import threading
-from contextlib import closing, contextmanager
+from contextlib import closing
 
 import pytest
-from werkzeug.serving import make_server
 
 from factories.auth import UserFactory
+from processes import served
 
 LIMIT = 1024 * 1024
 DEEPEST = 32
@@ -166,23 +165,9 @@ class TestLargest:
         assert answer.status_code == status
 
 
-@contextmanager
-def serving(app):
-    """A real server with the application; its port."""
-    server = make_server("127.0.0.1", 0, app)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield server.port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
 def test_chunked_bodies_are_read_whole_or_refused_by_a_real_server(app):
     account = json.dumps({"email": 1, "password": "x"}).encode()
-    with serving(app) as port, closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+    with served(app) as port, closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
         for padding, status in ((0, 422), (LIMIT // 2, 422), (LIMIT, 413)):
             chunks = iter([account, b" " * padding] if padding else [account])
             headers = {"Content-Type": "application/json", "Transfer-Encoding": "chunked"}
