@@ -18,7 +18,7 @@ from mediatheque import config, create_app
 from mediatheque.auth import tokens
 from mediatheque.auth.models import User
 from mediatheque.extensions import db
-from mediatheque.kit import postgres, wire
+from mediatheque.kit import postgres, statements
 
 Headers = dict[str, str]
 
@@ -116,11 +116,11 @@ def connection(app: Flask, monkeypatch: pytest.MonkeyPatch) -> Iterator[Connecti
     with app.app_context():
         engines = db.engines
         originals = dict(engines)
-        reader = wire.reader
+        reader = statements.reader
         db.session.configure(join_transaction_mode="create_savepoint")
     with originals[None].connect() as connection, connection.begin() as transaction:
         engines[None] = connection
-        monkeypatch.setattr(wire, "reader", lambda: nullcontext(connection) if current_app == app else reader())
+        monkeypatch.setattr(statements, "reader", lambda: nullcontext(connection) if current_app == app else reader())
         factory_session.configure(bind=connection)
         yield connection
         factory_session.remove()

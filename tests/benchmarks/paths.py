@@ -143,21 +143,24 @@ def growth(small: Database, large: Database, clock: Clock, folder: Path, results
 
 
 def depth(database: Database, clock: Clock, folder: Path, results: Results) -> None:
-    """For every sort key and direction: the page behind nine tenths of the rows, and the first."""
+    """For every sort key and direction: the page behind nine tenths of the rows, and the first; the worst once more."""
     with running(APPLICATION, servers.APPLICATION, database, folder) as server:
-        reached: dict[str, Spread] = {}
-        for word in SORTS:
-            for sort in (word, f"-{word}"):
-                first = f"/books?limit={PAGE}&sort={sort}"
-                deep = f"{first}&cursor={_cursor(server, database, sort)}"
-                variants = {"first": (server, Request(first)), "deep": (server, Request(deep))}
-                reached[sort] = ratio(clock.measure(variants, rounds=max(1, clock.rounds // 2)), "deep", "first")
-    worst = min(reached, key=lambda sort: reached[sort].median)
+
+        def measured(sort: str, rounds: int) -> Spread:
+            first = f"/books?limit={PAGE}&sort={sort}"
+            deep = f"{first}&cursor={_cursor(server, database, sort)}"
+            variants = {"first": (server, Request(first)), "deep": (server, Request(deep))}
+            return ratio(clock.measure(variants, rounds=rounds), "deep", "first")
+
+        sorts = [sort for word in SORTS for sort in (word, f"-{word}")]
+        reached = {sort: measured(sort, max(1, clock.rounds // 2)) for sort in sorts}
+        worst = min(reached, key=lambda sort: reached[sort].median)
+        worst_reached = measured(worst, clock.rounds)
     results.notes.append(
         "Depth by sort key: " + ", ".join(f"{sort} {spread.median:.2f}" for sort, spread in reached.items()) + "."
     )
     name = f"page of {PAGE} at depth {round(database.books * DEPTH):,} of {database.books:,}, worst sort key ({worst})"
-    results.at_least(name, 0.90, "of the first page", reached[worst])
+    results.at_least(name, 0.90, "of the first page", worst_reached)
 
 
 def _cursor(server: Server, database: Database, sort: str) -> str:

@@ -27,7 +27,7 @@ Written by `make bench`; do not edit. The ratios are what counts, and only withi
 ran side by side, in turns, on the same machine, against the same database, after their answers (of single rows: some
 hundreds) were found equal.
 
-- **L** is a bare Flask view: psycopg 3 with a pool (as an application has to have one), prepared statements,
+- **L** is a bare Flask view: psycopg 3's cursors and pool (as an application has to have one), prepared statements,
   hand-written SQL, orjson ([flask_limit.py](../tests/benchmarks/flask_limit.py)). **B** is a bare WSGI callable on
   libpq's prepared statements ([wsgi_limit.py](../tests/benchmarks/wsgi_limit.py)). Both send the application's headers,
   request id included, and write its log line.

@@ -28,7 +28,7 @@ from mediatheque import config, create_app
 from mediatheque.auth import tokens
 from mediatheque.auth.models import User
 from mediatheque.extensions import db
-from mediatheque.kit.wire import reader
+from mediatheque.kit.statements import reader
 from mediatheque.library.queries import BOOKS
 
 LETTERS = (3, 4, 5, 6, 8, 10, 12, 16)

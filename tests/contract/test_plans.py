@@ -1,7 +1,5 @@
 """Lists stay fast: on 100,000 rows each, EXPLAIN shows what every page reads, and it is never the table."""
 
-import re
-
 import psycopg
 import pytest
 from flask_migrate import upgrade
@@ -10,8 +8,9 @@ from sqlalchemy import text
 
 from contract.resources import LISTINGS
 from mediatheque.extensions import db
-from mediatheque.kit import wire
 from mediatheque.kit.orders import RELEVANCE, Cursor
+from mediatheque.kit.statements import LIMIT_HERE, Query, reader
+from mediatheque.kit.wire import in_utc
 from mediatheque.library import demo
 
 pytestmark = pytest.mark.xdist_group("plans")  # one worker makes the rows
@@ -20,8 +19,6 @@ ROWS = 100_000
 LIMIT = 100
 FEW = 20 * LIMIT  # rows: what a page needs, each with what it refers to, and a small table that is joined as a whole
 PART = ROWS // 4  # rows: what a page may read where no one index serves filter and order
-
-PARAMETER = re.compile(r"%\((\w+)\)s")
 
 FILL = [
     f"INSERT INTO collections (name, user_id) SELECT 'Shelf ' || md5(i::text), 1 FROM generate_series(1, {ROWS}) i",
@@ -50,9 +47,9 @@ def library(make_database, make_app):
 def explain(library, monkeypatch):
     """Explains each statement of a GET: the most rows that one of them read, and the answer."""
     asked = []
-    rows = wire.Query.rows
+    rows = Query.rows
     monkeypatch.setattr(
-        wire.Query, "rows", lambda query, *asked_for: asked.append((query, *asked_for[1:])) or rows(query, *asked_for)
+        Query, "rows", lambda query, *asked_for: asked.append((query, *asked_for[1:])) or rows(query, *asked_for)
     )
 
     def explain(path, **parameters):
@@ -61,7 +58,7 @@ def explain(library, monkeypatch):
         assert answer.status_code == 200
         relations = LISTINGS[path].wire.model.__mapper__.relationships
         nested = {relation.target.name for relation in relations if relation.uselist}
-        with library.app_context(), wire.reader() as source:
+        with library.app_context(), reader() as source:
             plans = [plan_of(source, *one) for one in asked]
         return max(rows_read(plan, nested) for plan in plans), answer
 
@@ -70,25 +67,23 @@ def explain(library, monkeypatch):
 
 def plan_of(source, query, values, limit=0):
     """The plan as the server makes it: a generic one, unless the values are sent within the text."""
-    driver, (statement, constants) = source.engine.dialect.driver, query.render(source.engine.dialect)
-    statement = statement.replace(wire.LIMIT_HERE, str(limit))
-    values = constants | values
-    names = list(dict.fromkeys(PARAMETER.findall(statement)))
-    cursor = source.connection.cursor()
-    if driver == "psycopg2":
+    statement, constants = query.render(source.engine.dialect)
+    statement, values = statement.replace(LIMIT_HERE, str(limit)), constants | values
+    if source.engine.dialect.driver == "psycopg2":
+        cursor = source.connection.cursor()
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
-    elif query.inline or not names:
-        cursor = psycopg.ClientCursor(source.connection.driver_connection)
+        return cursor.fetchone()[0][0]["Plan"]
+    cursor = psycopg.ClientCursor(source.connection.driver_connection)
+    if query.inline or not constants:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
-    else:
-        numbered = PARAMETER.sub(lambda name: f"${names.index(name[1]) + 1}", statement).replace("%%", "%")
-        given = sql.SQL(", ").join(sql.Literal(values[name]) for name in names)
-        cursor.execute(f"PREPARE asked AS {numbered}", prepare=False)
-        cursor.execute(sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked({})").format(given), prepare=False)
-        plan = cursor.fetchone()[0][0]["Plan"]
-        cursor.execute("DEALLOCATE asked", prepare=False)
-        return plan
-    return cursor.fetchone()[0][0]["Plan"]
+        return cursor.fetchone()[0][0]["Plan"]
+    numbered = statement % {name: f"${number}" for number, name in enumerate(constants, 1)}
+    given = sql.SQL(", ").join(values[name] for name in constants)
+    cursor.execute(f"PREPARE asked AS {numbered}")
+    cursor.execute(sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked({})").format(given))
+    plan = cursor.fetchone()[0][0]["Plan"]
+    cursor.execute("DEALLOCATE asked")
+    return plan
 
 
 def rows_read(plan, nested):
@@ -111,7 +106,7 @@ def cursor_at(listing, sort, share):
     """A cursor *share* of the way through the list in that order."""
     order = listing.orders[sort]
     columns = listing.wire.model.__table__.c
-    page = [wire.in_utc(columns[order.key]), columns.id]
+    page = [in_utc(columns[order.key]), columns.id]
     statement = db.select(*page).order_by(*order.terms(columns)).offset(int(ROWS * share)).limit(1)
     return Cursor(sort, *db.session.execute(statement).one()).encode()
 
@@ -197,5 +192,10 @@ def test_of_a_search_reads_a_part(explain, library, path, q, sort):
     with library.app_context():
         knows = db.session.scalar(text("SELECT count(*) FROM pg_extension WHERE extname = 'pg_trgm'"))
     read, answer = explain(path, q=q, **sort)
+    if read > PART:  # the sample that ANALYZE drew may hold the text: decision record 0014
+        with library.app_context():
+            db.session.execute(text("ANALYZE"))
+            db.session.commit()
+        read, answer = explain(path, q=q, **sort)
     assert all(any(q in str(value).lower() for value in row.values()) for row in answer.json)
     assert read <= PART or not knows

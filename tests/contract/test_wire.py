@@ -17,7 +17,8 @@ from factories.library import BookFactory, CollectionFactory, MovieFactory
 from factories.session import factory_session
 from mediatheque.extensions import db
 from mediatheque.kit.models import BIGINT_MAX
-from mediatheque.kit.wire import Wire, read
+from mediatheque.kit.statements import read
+from mediatheque.kit.wire import Wire
 from mediatheque.library.models import Book, Genre, Movie
 
 WITH_LISTS = [

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from contract.resources import FACTORIES, LISTINGS, make_many
 from factories.library import BookFactory, CollectionFactory, GenreFactory, MovieFactory
 from mediatheque.extensions import db
-from mediatheque.kit import wire
+from mediatheque.kit import statements
 from mediatheque.kit.exports import BATCH
 from mediatheque.library import demo
 from processes import answers, flask, wait_for
@@ -205,7 +205,7 @@ class TestWhileItIsRead:
         with closing(library.test_client().get("/books/export")) as answer:
             chunks = answer.iter_encoded()
             next(chunks)
-            monkeypatch.setattr(wire.Query, "rows", refuse_to_connect)
+            monkeypatch.setattr(statements.Query, "rows", refuse_to_connect)
             with pytest.raises(OperationalError):
                 list(chunks)
         assert f"request {answer.headers['X-Request-ID']}: the export broke off (" in caplog.text

@@ -9,7 +9,8 @@ from mediatheque.auth.models import User
 from mediatheque.auth.schemas import UserSchema, normalised
 from mediatheque.extensions import db
 from mediatheque.kit.schemas import LONGEST_TEXT
-from mediatheque.kit.wire import Query, Wire
+from mediatheque.kit.statements import Query
+from mediatheque.kit.wire import Wire
 
 USERS = Wire(User, UserSchema())
 

@@ -20,7 +20,8 @@ from mediatheque.kit.access import refuse
 from mediatheque.kit.logs import this_request
 from mediatheque.kit.pages import Listing, Parameters, guessed, may_be_misspelt
 from mediatheque.kit.schemas import OneOf
-from mediatheque.kit.wire import NESTED_IN_LIST, Row, Source, dumps, read
+from mediatheque.kit.statements import Row, Source, read
+from mediatheque.kit.wire import NESTED_IN_LIST, dumps
 
 BATCH = 1000  # rows
 TYPES = {"json": "application/json", "ndjson": "application/x-ndjson", "csv": "text/csv"}
@@ -71,7 +72,7 @@ class Part:
             yield self, rows
             if len(rows) < BATCH:
                 return
-            position, last = "id", {"id": rows[-1][self.listing.wire.id]}
+            position, last = "id", {"id": rows[-1][self.listing.wire.places["id"]]}
 
     def _rows(self, position: str, last: dict[str, int]) -> list[Row]:
         query = self.listing.query("-id", position, self.filters)

@@ -26,7 +26,8 @@ from mediatheque.kit.access import refuse
 from mediatheque.kit.models import INTEGER_MAX
 from mediatheque.kit.orders import RELEVANCE, ByColumn, ByRelevance, Condition, Cursor, Order, containing, sought
 from mediatheque.kit.schemas import BooleanParameter, IntegerParameter, Length, OneOf, TextField
-from mediatheque.kit.wire import LIMIT, NESTED_IN_LIST, Query, Source, Wire, answer, read
+from mediatheque.kit.statements import LIMIT, Query, Source, read
+from mediatheque.kit.wire import NESTED_IN_LIST, Wire, answer
 
 MOST = 1000
 SIMILAR = "similar"
@@ -191,7 +192,9 @@ def page(listing: Listing) -> Response:
             rows = listing.query(walk.order, "", walk.filters).rows(source, values, limit + 1)
         if len(rows) > limit:
             rows = rows[:limit]
-            headers["Link"] = _link(Cursor(walk.name, rows[-1][-1], rows[-1][listing.wire.id]))
+            wire, last = listing.wire, rows[-1]
+            key = last[wire.places.get(listing.orders[walk.order].key, -1)]
+            headers["Link"] = _link(Cursor(walk.name, key, last[wire.places["id"]]))
         if arguments["count"]:
             headers["X-Total-Count"] = str(listing.total(walk.filters).rows(source, values)[0][0])
         return answer(listing.wire.build(rows), headers=headers)

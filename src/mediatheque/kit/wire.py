@@ -1,26 +1,22 @@
 """Wire shapes, compiled: a schema becomes a flat SELECT and a row builder, once; reads answer bytes.
 
-No GET touches an ORM object or ``schema.dump``. A statement is rendered once for a driver and run on a raw cursor.
+No GET touches an ORM object or ``schema.dump``.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
 import orjson
 from flask import Response, url_for
 from marshmallow import Schema as MarshmallowSchema
 from marshmallow import fields
-from psycopg import ClientCursor, Cursor
-from psycopg.pq import Format
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
     DateTime,
-    Dialect,
-    Engine,
     FromClause,
     Select,
     bindparam,
@@ -29,132 +25,25 @@ from sqlalchemy import (
     insert,
     inspect,
     join,
-    literal_column,
     select,
     true,
 )
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import aliased
-from sqlalchemy.pool import PoolProxiedConnection
 
 from mediatheque.extensions import db
 from mediatheque.kit.access import absent
 from mediatheque.kit.models import BIGINT_MAX, Base
 from mediatheque.kit.schemas import Schema
+from mediatheque.kit.statements import Query, Row, Source, read
 
 NESTED_IN_ONE = 1000
 NESTED_IN_LIST = 100
 LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The new row's path."}}
 
-T = TypeVar("T")
-Row = Sequence[Any]
 Builder = Callable[[Sequence[Row]], list[Any]]
 
 # Fields whose values orjson writes, as the driver gives them, just as Marshmallow would.
 _PLAIN = (fields.String, fields.Integer, fields.Boolean, fields.DateTime)
-
-
-class Source(Protocol):
-    """Where raw cursors come from: a Connection of SQLAlchemy's, or what `reader` gives."""
-
-    @property
-    def engine(self) -> Engine: ...
-    @property
-    def connection(self) -> PoolProxiedConnection: ...
-
-
-# Stands for a limit until the statement is run. Of a parameter PostgreSQL knows nothing: it would plan for a tenth of
-# all rows, and read whole tables to join them. With the number in the statement, each would be one more to build.
-LIMIT_HERE = "/*limit*/"
-LIMIT: ColumnElement[int] = literal_column(LIMIT_HERE)
-
-
-class Query:
-    """A statement that gives rows, rendered once for each driver and run on a raw cursor."""
-
-    def __init__(self, build: Callable[[], Any], *, inline: bool = False) -> None:
-        """*build* makes the statement, a SELECT, which takes much more memory than its text.
-
-        *inline* sends the values within the text, where the best plan depends on them.
-        """
-        self.build = build
-        self.inline = inline
-        self._rendered: dict[str, tuple[str, dict[str, Any]]] = {}
-
-    def render(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
-        """The text for *dialect* and its constants."""
-        compiled = self.build().compile(dialect=dialect)
-        constants = {name: value for name, value in compiled.params.items() if value is not None}
-        return self._rendered.setdefault(dialect.driver, (str(compiled), constants))
-
-    def rows(self, source: Source, parameters: dict[str, Any], limit: int = 0) -> list[Row]:
-        """The rows as tuples; a driver's error as SQLAlchemy's. If the connection is dead, so is all its pool."""
-        dialect, proxy = source.engine.dialect, source.connection
-        text, constants = self._rendered.get(dialect.driver) or self.render(dialect)
-        if limit:
-            text = text.replace(LIMIT_HERE, f"{limit:d}")
-        if dialect.driver == "psycopg2":
-            cursor: Any = proxy.cursor()
-        elif self.inline:
-            cursor = ClientCursor(proxy.driver_connection)  # type: ignore[arg-type]
-        else:
-            cursor = Cursor(proxy.driver_connection)  # type: ignore[arg-type]
-            cursor.format = Format.BINARY
-        try:
-            cursor.execute(text, constants | parameters)
-            return cursor.fetchall()  # type: ignore[no-any-return]
-        except dialect.loaded_dbapi.Error as error:
-            dead = dialect.is_disconnect(error, proxy.dbapi_connection, cursor)
-            if dead:
-                proxy.invalidate(error)
-                source.engine.dispose()
-            raise _wrapped(dialect, error, dead=dead, text=text, parameters=parameters) from error
-        finally:
-            cursor.close()
-
-
-def _wrapped(
-    dialect: Dialect, error: Exception, *, dead: bool, text: str = "", parameters: dict[str, Any] | None = None
-) -> BaseException:
-    """As SQLAlchemy would raise it; its text, which may reach the log, shows no parameters."""
-    base = dialect.loaded_dbapi.Error
-    return DBAPIError.instance(
-        text, parameters, error, base, hide_parameters=True, connection_invalidated=dead, dialect=dialect
-    )
-
-
-@dataclass
-class Reader:
-    """A connection of the pool for reads, without SQLAlchemy's Connection around it, which costs 25 µs."""
-
-    engine: Engine
-    connection: PoolProxiedConnection
-
-
-@contextmanager
-def reader() -> Iterator[Source]:
-    """A connection for reads, in autocommit; a replica's when one is configured."""
-    engine = db.engines["reader"]
-    try:
-        connection = engine.raw_connection()
-    except engine.dialect.loaded_dbapi.Error as error:
-        raise _wrapped(engine.dialect, error, dead=False) from error
-    try:
-        yield Reader(engine, connection)
-    finally:
-        connection.close()
-
-
-def read(work: Callable[[Source], T]) -> T:
-    """*work* on a connection of the reader; once more, on a new one, if it turned out to be dead."""
-    try:
-        with reader() as source:
-            return work(source)
-    except DBAPIError as error:
-        if not error.connection_invalidated:
-            raise
-    with reader() as source:
-        return work(source)
 
 
 @dataclass
@@ -272,7 +161,8 @@ class Wire:
         self.model, self.schema = model, schema
         shape = Shape()
         self.build = _builder(shape.walk(schema, model))
-        self.id = shape.place(model, "id")
+        shape.place(model, "id")
+        self.places = {name: place for (entity, name), place in shape.places.items() if entity == id(model)}
         self.cells = shape.cells
         self._one = Query(lambda: shape.select(model).where(model.id == bindparam("id")))
         self._new = lru_cache(maxsize=100)(lambda names: Query(lambda: self._insert(names)))
@@ -280,12 +170,13 @@ class Wire:
     def page(self, rows: Select[Any], key: str, order: Callable[[Any], Sequence[ColumnElement[Any]]]) -> Select[Any]:
         """The shape of *rows*, a bounded SELECT of the model's columns, sorted by *order* of its columns.
 
-        Behind the shape's columns each row holds the value of *key*: a cursor is made of it and the id.
+        Each row holds the value of *key*, of which a cursor is made: behind the shape's columns, or as one of `places`.
         """
         page = rows.subquery("page")
         shape, root = Shape(), aliased(self.model, page)
         shape.walk(self.schema, root)
-        shape.columns.append(in_utc(page.c[key]).label("key"))
+        if key not in self.places:
+            shape.columns.append(in_utc(page.c[key]).label("key"))
         return shape.select(root).order_by(*order(page.c))
 
     def one(self, source: Source, id: int) -> dict[str, Any] | None:

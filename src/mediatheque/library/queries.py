@@ -7,7 +7,8 @@ from mediatheque.kit.access import is_owner, refuse
 from mediatheque.kit.models import no_row
 from mediatheque.kit.pages import Listing
 from mediatheque.kit.schemas import BooleanParameter, IntegerParameter
-from mediatheque.kit.wire import Query, Wire
+from mediatheque.kit.statements import Query
+from mediatheque.kit.wire import Wire
 from mediatheque.library.models import Book, Collection, Format, FormatMovie, Genre, Movie
 from mediatheque.library.schemas import (
     BookSchema,

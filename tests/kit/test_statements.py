@@ -2,13 +2,14 @@
 
 import pytest
 from flask_migrate import upgrade
-from sqlalchemy import bindparam, select, text
+from sqlalchemy import bindparam, column, literal_column, select, text
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
 from mediatheque.auth import tokens
 from mediatheque.auth.models import User
 from mediatheque.extensions import db
-from mediatheque.kit import wire
+from mediatheque.kit import statements
+from mediatheque.kit.statements import Query, read
 from mediatheque.library.models import Genre
 
 
@@ -52,28 +53,45 @@ def test_a_read_is_not_tried_a_third_time(serving):
                 text("SELECT pg_terminate_backend(:pid)"),
                 {"pid": connection.connection.driver_connection.info.backend_pid},
             )
-        return wire.Query(lambda: select(Genre.id)).rows(connection, {})
+        return Query(lambda: select(Genre.id)).rows(connection, {})
 
     with serving.app_context(), pytest.raises((InterfaceError, OperationalError)):
-        wire.read(work)
+        read(work)
     assert len(tries) == 2
 
 
 @pytest.mark.parametrize("inline", [False, True])
 def test_a_value_beyond_its_column_is_an_error_of_sqlalchemy(serving, inline):
-    query = wire.Query(lambda: select(Genre.id).where(Genre.id == bindparam("id")), inline=inline)
+    query = Query(lambda: select(Genre.id).where(Genre.id == bindparam("id")), inline=inline)
     with serving.app_context():
         with pytest.raises(DataError):
-            wire.read(lambda connection: query.rows(connection, {"id": "x"}))
-        assert wire.read(lambda connection: query.rows(connection, {"id": 1})) == []
+            read(lambda connection: query.rows(connection, {"id": "x"}))
+        assert read(lambda connection: query.rows(connection, {"id": 1})) == []
 
 
 def test_a_query_is_rendered_once(serving):
-    query = wire.Query(lambda: select(Genre.id).where(Genre.id == bindparam("id")))
+    query = Query(lambda: select(Genre.id).where(Genre.id == bindparam("id")))
     with serving.app_context():
         for values in ({"id": 1}, {"id": 2}):
-            assert wire.read(lambda connection, values=values: query.rows(connection, values)) == []
+            assert read(lambda connection, values=values: query.rows(connection, values)) == []
     assert len(query._rendered) == 1
+
+
+def test_a_connection_keeps_the_statements_used_last(serving, server_url, monkeypatch):
+    if server_url.get_driver_name() == "psycopg2":
+        pytest.skip("psycopg2 prepares nothing.")
+    monkeypatch.setattr(statements, "PREPARED", 2)
+    queries = [Query(lambda number=number: select(literal_column(str(number)))) for number in range(4)]
+    known = select(column("statement")).select_from(text("pg_prepared_statements")).order_by(column("prepare_time"))
+
+    def work(connection):
+        for number in (0, 1, 0, 2, 0, 3):
+            assert queries[number].rows(connection, {}) == [(number,)]
+        return Query(lambda: known, inline=True).rows(connection, {})
+
+    with serving.app_context():
+        db.engines["reader"].dispose()
+        assert [statement for (statement,) in read(work)] == ["SELECT 0", "SELECT 3"]
 
 
 def test_a_write_finds_a_whole_pool_dead_at_once(serving):

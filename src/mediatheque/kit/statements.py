@@ -1,0 +1,186 @@
+"""Statements that give rows, rendered once and prepared, and the connections that reads run on.
+
+Reads on psycopg 3 go to libpq itself, which waits for a whole result without Python; a cursor of the driver's wakes
+Python for each piece of it. SQLAlchemy's events see none of this.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Any, Protocol, Self, TypeVar
+
+from psycopg import ClientCursor, Connection, OperationalError, abc
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.errors import error_from_result
+from psycopg.pq import ExecStatus, Format
+from psycopg.pq.abc import PGconn, PGresult
+from sqlalchemy import ColumnElement, Dialect, Engine, literal_column
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import PoolProxiedConnection
+
+from mediatheque.extensions import db
+
+T = TypeVar("T")
+Row = Sequence[Any]
+
+PREPARED = 100  # statements at most on each connection: the driver's own measure
+
+# Stands for a limit until the statement is run. Of a parameter PostgreSQL knows nothing: it would plan for a tenth of
+# all rows, and read whole tables to join them. With the number in the statement, each would be one more to build.
+LIMIT_HERE = "/*limit*/"
+LIMIT: ColumnElement[int] = literal_column(LIMIT_HERE)
+
+
+class Source(Protocol):
+    """Where statements are run: a Connection of SQLAlchemy's, or what `reader` gives."""
+
+    @property
+    def engine(self) -> Engine: ...
+    @property
+    def connection(self) -> PoolProxiedConnection: ...
+
+
+class Query:
+    """A statement that gives rows, rendered once for each driver."""
+
+    def __init__(self, build: Callable[[], Any], *, inline: bool = False) -> None:
+        """*build* makes the statement, a SELECT, which takes much more memory than its text.
+
+        *inline* sends the values within the text, where the best plan depends on them.
+        """
+        self.build = build
+        self.inline = inline
+        self._rendered: dict[str, tuple[str, dict[str, Any]]] = {}
+
+    def render(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
+        """The text for *dialect*, and its parameters in their order; those that are no constants are None."""
+        compiled = self.build().compile(dialect=dialect)
+        return self._rendered.setdefault(dialect.driver, (str(compiled), compiled.params))
+
+    def rows(self, source: Source, parameters: dict[str, Any], limit: int = 0) -> list[Row]:
+        """The rows as tuples; a driver's error as SQLAlchemy's. If the connection is dead, so is all its pool."""
+        dialect, proxy = source.engine.dialect, source.connection
+        text, constants = self._rendered.get(dialect.driver) or self.render(dialect)
+        if limit:
+            text = text.replace(LIMIT_HERE, f"{limit:d}")
+        values = constants | parameters
+        try:
+            connection: Any = proxy.driver_connection
+            if dialect.driver == "psycopg2":
+                return _fetched(connection.cursor(), text, values)
+            if not connection.autocommit:  # where the driver forgets with a ROLLBACK all that is prepared
+                cursor = ClientCursor(connection) if self.inline else connection.cursor(binary=True)
+                return _fetched(cursor, text, values)
+            libpq = _Libpq.of(proxy)
+            if self.inline:
+                return libpq.inlined(text, values)
+            return libpq.prepared(text, {name: values[name] for name in constants})
+        except dialect.loaded_dbapi.Error as error:
+            dead = dialect.is_disconnect(error, proxy.dbapi_connection, None)
+            if dead:
+                proxy.invalidate(error)
+                source.engine.dispose()
+            raise _wrapped(dialect, error, dead=dead, text=text, parameters=parameters) from error
+
+
+def _fetched(cursor: Any, text: str, values: dict[str, Any]) -> list[Row]:
+    with closing(cursor):
+        cursor.execute(text, values)
+        return cursor.fetchall()  # type: ignore[no-any-return]
+
+
+@dataclass
+class _Libpq:
+    """A connection of psycopg 3 in autocommit; what is prepared on it, by text, the latest used last."""
+
+    connection: Connection[Any]
+    names: dict[str, bytes] = field(default_factory=dict)
+    numbers: Iterator[int] = field(default_factory=count)
+
+    @property
+    def libpq(self) -> PGconn:
+        return self.connection.pgconn
+
+    @classmethod
+    def of(cls, proxy: Any) -> Self:
+        """What is kept of that connection of a pool as long as it lives."""
+        kept: Self = proxy.info.get(cls) or proxy.info.setdefault(cls, cls(proxy.driver_connection))
+        return kept
+
+    def prepared(self, text: str, values: dict[str, Any]) -> list[Row]:
+        transformer: abc.Transformer = Transformer(self.connection)
+        given: Any = transformer.dump_sequence(tuple(values.values()), [PyFormat.TEXT] * len(values))
+        name = self.names.pop(text, None)
+        if name is None:
+            name = self._prepare(text, values)
+        self.names[text] = name
+        return _rows(transformer, self.libpq.exec_prepared(name, given, result_format=Format.BINARY))
+
+    def inlined(self, text: str, values: dict[str, Any]) -> list[Row]:
+        whole = ClientCursor(self.connection).mogrify(text, values).encode()
+        return _rows(Transformer(self.connection), self.libpq.exec_params(whole, None, result_format=Format.BINARY))
+
+    def _prepare(self, text: str, names: Iterable[str]) -> bytes:
+        if len(self.names) == PREPARED:
+            _checked(self.libpq.exec_(b"DEALLOCATE " + self.names.pop(next(iter(self.names)))))
+        name = b"mediatheque_%d" % next(self.numbers)
+        numbered = text % {name: f"${number}" for number, name in enumerate(names, 1)}
+        _checked(self.libpq.prepare(name, numbered.encode()))
+        return name
+
+
+def _rows(transformer: abc.Transformer, result: PGresult) -> list[Row]:
+    transformer.set_pgresult(_checked(result))
+    return transformer.load_rows(0, result.ntuples, tuple)
+
+
+def _checked(result: PGresult) -> PGresult:
+    if result.status not in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
+        error = error_from_result(result)
+        raise error if error.sqlstate else OperationalError(str(error))  # the connection broke: the server said nothing
+    return result
+
+
+def _wrapped(
+    dialect: Dialect, error: Exception, *, dead: bool, text: str = "", parameters: dict[str, Any] | None = None
+) -> BaseException:
+    """As SQLAlchemy would raise it; its text, which may reach the log, shows no parameters."""
+    base = dialect.loaded_dbapi.Error
+    return DBAPIError.instance(
+        text, parameters, error, base, hide_parameters=True, connection_invalidated=dead, dialect=dialect
+    )
+
+
+@dataclass
+class Reader:
+    """A connection of the pool for reads, without SQLAlchemy's Connection around it, which costs 25 µs."""
+
+    engine: Engine
+    connection: PoolProxiedConnection
+
+
+@contextmanager
+def reader() -> Iterator[Source]:
+    """A connection for reads, in autocommit; a replica's when one is configured."""
+    engine = db.engines["reader"]
+    try:
+        connection = engine.raw_connection()
+    except engine.dialect.loaded_dbapi.Error as error:
+        raise _wrapped(engine.dialect, error, dead=False) from error
+    try:
+        yield Reader(engine, connection)
+    finally:
+        connection.close()
+
+
+def read(work: Callable[[Source], T]) -> T:
+    """*work* on a connection of the reader; once more, on a new one, if it turned out to be dead."""
+    try:
+        with reader() as source:
+            return work(source)
+    except DBAPIError as error:
+        if not error.connection_invalidated:
+            raise
+    with reader() as source:
+        return work(source)
