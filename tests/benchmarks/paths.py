@@ -27,6 +27,7 @@ COMMANDS = {
 }
 PAGE = 100  # rows
 DEPTH = 0.9  # of all rows
+NEAR = 0.93  # of the rate of the first page
 SORTS = {
     "id": "id",
     "title": "title_folded",
@@ -143,7 +144,10 @@ def growth(small: Database, large: Database, clock: Clock, folder: Path, results
 
 
 def depth(database: Database, clock: Clock, folder: Path, results: Results) -> None:
-    """For every sort key and direction: the page behind nine tenths of the rows, and the first; the worst once more."""
+    """For every sort key and direction: the page behind nine tenths of the rows, and the first.
+
+    Those that come near the budget in a few rounds are measured in all of them, and the worst of these counts.
+    """
     with running(APPLICATION, servers.APPLICATION, database, folder) as server:
 
         def measured(sort: str, rounds: int) -> Spread:
@@ -154,13 +158,15 @@ def depth(database: Database, clock: Clock, folder: Path, results: Results) -> N
 
         sorts = [sort for word in SORTS for sort in (word, f"-{word}")]
         reached = {sort: measured(sort, max(1, clock.rounds // 2)) for sort in sorts}
-        worst = min(reached, key=lambda sort: reached[sort].median)
-        worst_reached = measured(worst, clock.rounds)
+        near = sorted(reached, key=lambda sort: reached[sort].median)
+        near = [sort for sort in near if sort == near[0] or reached[sort].median < NEAR]
+        reached |= {sort: measured(sort, clock.rounds) for sort in near}
+    worst = min(near, key=lambda sort: reached[sort].median)
     results.notes.append(
         "Depth by sort key: " + ", ".join(f"{sort} {spread.median:.2f}" for sort, spread in reached.items()) + "."
     )
     name = f"page of {PAGE} at depth {round(database.books * DEPTH):,} of {database.books:,}, worst sort key ({worst})"
-    results.at_least(name, 0.90, "of the first page", worst_reached)
+    results.at_least(name, 0.90, "of the first page", reached[worst])
 
 
 def _cursor(server: Server, database: Database, sort: str) -> str:
