@@ -83,7 +83,6 @@ def test_options_in_the_url_are_kept():
     settings = config.load({"DATABASE_URL": "postgresql://localhost/db?options=-c%20work_mem=8MB"})
     options = settings["SQLALCHEMY_ENGINE_OPTIONS"]["connect_args"]["options"]
     assert "timezone=UTC" in options
-    assert "client_encoding=UTF8" in options
     assert "work_mem=8MB" in options
 
 

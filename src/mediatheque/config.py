@@ -118,8 +118,8 @@ def _engine(url: URL, threads: int, options: str = "") -> dict[str, Any]:
     """Options of an engine for *url*, whose own ``options`` are kept, in a process of that many *threads*."""
     given = url.query.get("options", "")
     given = given if isinstance(given, str) else " ".join(given)
-    options = f"{options} {given} -c timezone=UTC -c client_encoding=UTF8".strip()
-    arguments: dict[str, Any] = {"connect_timeout": 5, "options": options}
+    options = f"{options} {given} -c timezone=UTC".strip()
+    arguments: dict[str, Any] = {"connect_timeout": 5, "client_encoding": "utf8", "options": options}
     if url.drivername == "postgresql+psycopg":
         arguments["prepare_threshold"] = 0
     return {

@@ -1,6 +1,7 @@
 """The error body, its handlers, and the way from a violated constraint to a sentence."""
 
 import logging
+from contextlib import suppress
 from http import HTTPStatus
 from itertools import islice
 from typing import Any
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
+from mediatheque.extensions import db
 from mediatheque.kit.logs import this_request
 from mediatheque.kit.models import Base, no_row
 from mediatheque.kit.openapi import PROBLEM
@@ -160,7 +162,19 @@ def on_exception(error: Exception) -> Response:
     return problem(500, SENTENCES[500])
 
 
+def _end_session(_: BaseException | None) -> None:
+    """Ends the request's transaction, as Flask-SQLAlchemy does afterwards, and survives that its connection is dead."""
+    try:
+        db.session.remove()
+    except DBAPIError as error:
+        log.warning("The database was gone when a request ended (%s)", type(error.orig).__name__)
+        with suppress(DBAPIError):
+            db.session().invalidate()
+        db.session.registry.clear()
+
+
 def init_app(app: Flask) -> None:
+    app.teardown_appcontext(_end_session)
     app.register_error_handler(HTTPException, on_http_exception)
     app.register_error_handler(IntegrityError, on_integrity_error)
     app.register_error_handler(DataError, on_data_error)

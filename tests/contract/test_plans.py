@@ -60,25 +60,35 @@ def explain(library, monkeypatch):
         nested = {relation.target.name for relation in relations if relation.uselist}
         with library.app_context(), reader() as source:
             plans = [plan_of(source, *one) for one in asked]
+            for one in asked:
+                assert rows(one[0], source, *one[1:]) == rows_of_the_driver(source, *one)
         return max(rows_read(plan, nested) for plan in plans), answer
 
     return explain
 
 
+def rows_of_the_driver(source, query, values, limit=0):
+    """What a cursor of the driver's gives for the same statement."""
+    statement, _, constants = query.render(source.engine.dialect)
+    with source.connection.cursor() as cursor:
+        cursor.execute(statement.replace(LIMIT_HERE, str(limit)), constants | values)
+        return cursor.fetchall()
+
+
 def plan_of(source, query, values, limit=0):
     """The plan as the server makes it: a generic one, unless the values are sent within the text."""
-    statement, constants = query.render(source.engine.dialect)
+    statement, names, constants = query.render(source.engine.dialect)
     statement, values = statement.replace(LIMIT_HERE, str(limit)), constants | values
     if source.engine.dialect.driver == "psycopg2":
         cursor = source.connection.cursor()
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
         return cursor.fetchone()[0][0]["Plan"]
     cursor = psycopg.ClientCursor(source.connection.driver_connection)
-    if query.inline or not constants:
+    if query.inline or not names:
         cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", values)
         return cursor.fetchone()[0][0]["Plan"]
-    numbered = statement % {name: f"${number}" for number, name in enumerate(constants, 1)}
-    given = sql.SQL(", ").join(values[name] for name in constants)
+    numbered = statement % {name: f"${number}" for number, name in enumerate(names, 1)}
+    given = sql.SQL(", ").join(values[name] for name in names)
     cursor.execute(f"PREPARE asked AS {numbered}")
     cursor.execute(sql.SQL("EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE asked({})").format(given))
     plan = cursor.fetchone()[0][0]["Plan"]

@@ -1,5 +1,7 @@
 """The reader's connections: one that died is replaced, a value that no column holds is an error of SQLAlchemy's."""
 
+from contextlib import closing
+
 import pytest
 from flask_migrate import upgrade
 from sqlalchemy import bindparam, column, literal_column, select, text
@@ -93,6 +95,42 @@ def test_a_connection_keeps_the_statements_used_last(serving, server_url, monkey
     with serving.app_context():
         db.engines["reader"].dispose()
         assert [statement for (statement,) in read(work)] == ["SELECT 0", "SELECT 3"]
+
+
+@pytest.mark.parametrize("change", ["DEALLOCATE ALL", "ALTER TABLE kept ALTER n TYPE bigint"])
+def test_a_statement_that_the_server_knows_no_more_is_prepared_anew(serving, change):
+    query = Query(lambda: select(column("n")).select_from(text("kept")))
+
+    def work(connection):
+        before = query.rows(connection, {})
+        with closing(connection.connection.cursor()) as cursor:
+            cursor.execute(change)
+        return before, query.rows(connection, {})
+
+    with serving.app_context():
+        db.session.execute(text("CREATE TABLE kept AS SELECT 5 AS n"))
+        db.session.commit()
+        try:
+            assert read(work) == ([(5,)], [(5,)])
+        finally:
+            db.session.execute(text("DROP TABLE kept"))
+            db.session.commit()
+
+
+def test_a_request_whose_connection_dies_as_it_ends_is_answered(serving, make_app):
+    app = make_app(serving.config["SQLALCHEMY_DATABASE_URI"])
+
+    @app.after_request
+    def kill(response):
+        pid = db.session.scalar(text("SELECT pg_backend_pid()"))
+        with db.engines["reader"].connect() as other:
+            other.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+        return response
+
+    client = app.test_client()
+    assert [client.get("/nothing").status_code for _ in range(3)] == [404] * 3
+    with app.app_context():
+        assert not db.session.registry.has()
 
 
 def test_a_write_finds_a_whole_pool_dead_at_once(serving):

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any, Protocol, Self, TypeVar
 
-from psycopg import ClientCursor, Connection, OperationalError, abc
+from psycopg import ClientCursor, Connection, OperationalError, abc, capabilities
 from psycopg.adapt import PyFormat, Transformer
-from psycopg.errors import error_from_result
+from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
 from sqlalchemy import ColumnElement, Dialect, Engine, literal_column
@@ -51,17 +51,18 @@ class Query:
         """
         self.build = build
         self.inline = inline
-        self._rendered: dict[str, tuple[str, dict[str, Any]]] = {}
+        self._rendered: dict[str, tuple[str, list[str], dict[str, Any]]] = {}
 
-    def render(self, dialect: Dialect) -> tuple[str, dict[str, Any]]:
-        """The text for *dialect*, and its parameters in their order; those that are no constants are None."""
+    def render(self, dialect: Dialect) -> tuple[str, list[str], dict[str, Any]]:
+        """The text for *dialect*, the names of its parameters, and those that are constants."""
         compiled = self.build().compile(dialect=dialect)
-        return self._rendered.setdefault(dialect.driver, (str(compiled), compiled.params))
+        constants = {name: value for name, value in compiled.params.items() if value is not None}
+        return self._rendered.setdefault(dialect.driver, (str(compiled), list(compiled.params), constants))
 
     def rows(self, source: Source, parameters: dict[str, Any], limit: int = 0) -> list[Row]:
         """The rows as tuples; a driver's error as SQLAlchemy's. If the connection is dead, so is all its pool."""
         dialect, proxy = source.engine.dialect, source.connection
-        text, constants = self._rendered.get(dialect.driver) or self.render(dialect)
+        text, names, constants = self._rendered.get(dialect.driver) or self.render(dialect)
         if limit:
             text = text.replace(LIMIT_HERE, f"{limit:d}")
         values = constants | parameters
@@ -75,7 +76,7 @@ class Query:
             libpq = _Libpq.of(proxy)
             if self.inline:
                 return libpq.inlined(text, values)
-            return libpq.prepared(text, {name: values[name] for name in constants})
+            return libpq.prepared(text, {name: values[name] for name in names})
         except dialect.loaded_dbapi.Error as error:
             dead = dialect.is_disconnect(error, proxy.dbapi_connection, None)
             if dead:
@@ -109,25 +110,38 @@ class _Libpq:
         return kept
 
     def prepared(self, text: str, values: dict[str, Any]) -> list[Row]:
+        if text in self.names:
+            try:
+                return self._run(text, values)
+            except (InvalidSqlStatementName, FeatureNotSupported):  # forgotten, or a column has another type now
+                self._forget(text)
+        self._prepare(text, values)
+        return self._run(text, values)
+
+    def _run(self, text: str, values: dict[str, Any]) -> list[Row]:
         transformer: abc.Transformer = Transformer(self.connection)
         given: Any = transformer.dump_sequence(tuple(values.values()), [PyFormat.TEXT] * len(values))
-        name = self.names.pop(text, None)
-        if name is None:
-            name = self._prepare(text, values)
-        self.names[text] = name
+        name = self.names[text] = self.names.pop(text)
         return _rows(transformer, self.libpq.exec_prepared(name, given, result_format=Format.BINARY))
 
     def inlined(self, text: str, values: dict[str, Any]) -> list[Row]:
         whole = ClientCursor(self.connection).mogrify(text, values).encode()
         return _rows(Transformer(self.connection), self.libpq.exec_params(whole, None, result_format=Format.BINARY))
 
-    def _prepare(self, text: str, names: Iterable[str]) -> bytes:
+    def _prepare(self, text: str, parameters: Iterable[str]) -> None:
         if len(self.names) == PREPARED:
-            _checked(self.libpq.exec_(b"DEALLOCATE " + self.names.pop(next(iter(self.names)))))
+            self._forget(next(iter(self.names)))
         name = b"mediatheque_%d" % next(self.numbers)
-        numbered = text % {name: f"${number}" for number, name in enumerate(names, 1)}
+        numbered = text % {parameter: f"${number}" for number, parameter in enumerate(parameters, 1)}
         _checked(self.libpq.prepare(name, numbered.encode()))
-        return name
+        self.names[text] = name
+
+    def _forget(self, text: str) -> None:
+        name = self.names.pop(text)
+        if capabilities.has_send_close_prepared():
+            _checked(self.libpq.close_prepared(name))
+        else:  # libpq before 17: an error if it is forgotten already, which is none
+            self.libpq.exec_(b"DEALLOCATE " + name)
 
 
 def _rows(transformer: abc.Transformer, result: PGresult) -> list[Row]:
