@@ -13,9 +13,9 @@ from flask_migrate import upgrade
 from sqlalchemy import URL, Connection, create_engine, make_url, text
 from werkzeug.test import TestResponse
 
+from factories.auth import signed_in
 from factories.session import factory_session
 from mediatheque import config, create_app
-from mediatheque.auth import tokens
 from mediatheque.auth.models import User
 from mediatheque.extensions import db
 from mediatheque.kit import postgres, statements
@@ -93,6 +93,7 @@ def make_app(made: list[Flask]) -> Callable[[URL], Flask]:
                 "DATABASE_URL": url.render_as_string(hide_password=False),
                 "JWT_SECRET_KEY": "a secret of the tests, long enough for HS256",
                 "BCRYPT_LOG_ROUNDS": "4",
+                "RATELIMIT_ENABLED": "0",
                 **settings,
             }
         )
@@ -146,6 +147,6 @@ def sign_in(app: Flask) -> Callable[[User], Headers]:
 
     def headers(user: User) -> Headers:
         with app.app_context():
-            return {"Authorization": f"Bearer {tokens.issue(user)}"}
+            return signed_in(user)
 
     return headers

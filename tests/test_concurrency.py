@@ -7,10 +7,11 @@ import pytest
 from flask_migrate import upgrade
 from sqlalchemy import text
 
-from mediatheque.auth import accounts, tokens
+from factories.auth import signed_in
+from mediatheque.auth import accounts
 from mediatheque.cli import seed_if_empty
 from mediatheque.extensions import db
-from mediatheque.kit.access import fetch
+from mediatheque.kit.writes import fetch
 from mediatheque.library.models import Collection
 
 PATIENCE = 20  # seconds
@@ -30,7 +31,7 @@ def app(make_database, make_app):
 def admin(app):
     """The headers of the seeded admin."""
     with app.app_context():
-        return {"Authorization": f"Bearer {tokens.issue(accounts.find('admin1@admin.com'))}"}
+        return signed_in(accounts.find("admin1@admin.com"))
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_changes_of_different_members_are_both_kept(app, admin, shelf):
 def test_a_collection_that_is_being_changed_takes_books_all_the_while(app, admin, shelf):
     id = int(shelf.rpartition("/")[2])
     book = {"title": "Dune", "page_count": 412, "genre_id": 1, "format_id": 1, "collection_id": id}
-    with app.app_context():
+    with app.test_request_context():
         fetch(Collection, id)
         assert together(lambda: app.test_client().post("/books", json=book, headers=admin)) == {201: 1}
 
@@ -112,7 +113,7 @@ def test_a_caller_who_is_deleted_meanwhile_is_401(app):
     with app.app_context():
         user = accounts.create("Brief", "brief@example.org", "a password", is_admin=False)
         db.session.commit()
-        headers, id = {"Authorization": f"Bearer {tokens.issue(user)}"}, user.id
+        headers, id = signed_in(user), user.id
     answers = []
     with app.app_context(), db.engine.connect() as other:
         other.execute(text("DELETE FROM users WHERE id = :id"), {"id": id})

@@ -8,9 +8,10 @@ from contextlib import ExitStack
 import pytest
 from flask_migrate import upgrade
 
-from mediatheque.auth import accounts, passwords, tokens
+from factories.auth import signed_in
+from mediatheque.auth import accounts, passwords
 from mediatheque.extensions import db
-from mediatheque.kit.access import fetch
+from mediatheque.kit.writes import fetch
 from mediatheque.library.models import Genre
 from processes import served
 
@@ -32,7 +33,7 @@ def app(make_database, make_app):
 @pytest.fixture
 def headers(app):
     with app.app_context():
-        return {"Authorization": f"Bearer {tokens.issue(accounts.find(ACCOUNT['email']))}"}
+        return signed_in(accounts.find(ACCOUNT["email"]))
 
 
 def test_clients_that_send_half_a_body_hold_no_connection_of_the_database(app, headers):
@@ -102,7 +103,7 @@ def test_a_request_that_the_database_gives_up_for_another_has_collided(app, head
     url = app.config["SQLALCHEMY_DATABASE_URI"]
     hasty = make_app(url.update_query_dict({"options": "-c lock_timeout=50ms"})).test_client()
     path = hasty.post("/genres", json={"genre": "Western"}, headers=headers).headers["Location"]
-    with app.app_context():
+    with app.test_request_context():
         fetch(Genre, int(path.rpartition("/")[2]))
         answer = hasty.patch(path, json={"genre": "Spaghetti western"}, headers=headers)
         assert unavailable(answer) == "The request collided with another one. Please try again."

@@ -1,14 +1,17 @@
 """Mediatheque: a REST API for people who own books, movies, shows and music and lose track of them."""
 
 from collections.abc import Mapping
+from datetime import timedelta
 
 from flask import Flask
+from flask_cors import CORS
 from sqlalchemy import event
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from mediatheque import cli, config, docs, errors, models
-from mediatheque.auth import auth
+from mediatheque import cli, config, docs, errors, health, models
+from mediatheque.auth import auth, me
 from mediatheque.extensions import bcrypt, db, jwt, ma, migrate
-from mediatheque.kit import exports, logs, postgres
+from mediatheque.kit import exports, headers, logs, postgres, rates
 from mediatheque.kit.openapi import Api, IdConverter
 from mediatheque.library import books, collections, formats, genres, movie_formats, movies
 
@@ -36,11 +39,18 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
             for engine in db.engines.values():
                 event.listen(engine, "do_connect", lambda *_: postgres.start(instance))
 
+    if proxies := app.config["TRUSTED_PROXIES"]:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
+    rates.init_app(app)
     logs.init_app(app)
+    headers.init_app(app)
+    if origins := app.config["CORS_ORIGINS"]:
+        exposed = ["ETag", "Idempotency-Replayed", "Link", "Location", "Retry-After", "X-Request-ID", "X-Total-Count"]
+        CORS(app, origins=origins, expose_headers=exposed, max_age=timedelta(hours=1))
     exports.init_app(app)
     errors.init_app(app)
     api = Api(app)
-    for resource in (auth, collections, books, movies, formats, movie_formats, genres):
+    for resource in (auth, me, collections, books, movies, formats, movie_formats, genres, health):
         api.register_blueprint(resource.blueprint)
     docs.init_app(app, api)
     cli.init_app(app)

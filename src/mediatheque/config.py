@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import secrets
 import warnings
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from typing import Any
 from click import ClickException
 from dotenv import dotenv_values
 from jwt.warnings import InsecureKeyLengthWarning
+from limits import RateLimitItem, parse
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -22,7 +24,11 @@ from mediatheque.kit import postgres
 ROOT = Path(__file__).parents[2]
 SHORTEST_SECRET = 32  # bytes: what HS256 asks for (RFC 7518, 3.2)
 LARGEST_BODY = 1024 * 1024  # bytes
+ISSUER = "mediatheque"  # of access tokens, and who takes them
 
+# Time limits, in milliseconds, of what the server asks the database; commands have none (cli.py).
+_LIMITS = "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000"
+POOL_WAIT = 2  # seconds
 _READER = "-c plan_cache_mode=force_generic_plan -c jit=off -c random_page_cost=1.1"
 
 log = logging.getLogger(__name__)
@@ -78,8 +84,19 @@ def load(overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
                 **_engine(read_url, threads, _READER),
             },
         },
-        "JWT_SECRET_KEY": _secret(settings.get("JWT_SECRET_KEY"), instance, production=production),
-        "JWT_ACCESS_TOKEN_EXPIRES": timedelta(hours=24),
+        "JWT_SECRET_KEY": _secret(settings, instance, production=production),
+        "JWT_PREVIOUS_SECRET_KEY": _previous_secret(settings, production=production),
+        "JWT_ACCESS_TOKEN_EXPIRES": _seconds("JWT_ACCESS_TOKEN_EXPIRES", settings, timedelta(hours=24)),
+        "JWT_REFRESH_TOKEN_EXPIRES": _seconds("JWT_REFRESH_TOKEN_EXPIRES", settings, timedelta(days=30)),
+        "JWT_ENCODE_ISSUER": ISSUER,
+        "JWT_DECODE_ISSUER": ISSUER,
+        "JWT_ENCODE_AUDIENCE": ISSUER,
+        "JWT_DECODE_AUDIENCE": ISSUER,
+        "TRUSTED_PROXIES": _integer("TRUSTED_PROXIES", settings, default=0, minimum=0, maximum=10),
+        "CORS_ORIGINS": _origins(settings),
+        "RATELIMIT_ENABLED": _boolean("RATELIMIT_ENABLED", settings, default=True),
+        "RATELIMIT_STORAGE_URI": _storage("RATELIMIT_STORAGE_URI", settings),
+        "RATELIMIT_WRITES": _rate("RATELIMIT_WRITES", settings),
         "BCRYPT_LOG_ROUNDS": _integer("BCRYPT_LOG_ROUNDS", settings, default=12, minimum=4, maximum=31),
         "API_TITLE": "Mediatheque",
         "API_VERSION": "1",
@@ -97,6 +114,39 @@ def _integer(name: str, settings: Mapping[str, str], *, default: int, minimum: i
     if not (value.isascii() and value.isdigit() and minimum <= int(value) <= maximum):
         raise SettingError(f"{name} must be a whole number from {minimum} to {maximum}, not {value}.")
     return int(value)
+
+
+def _boolean(name: str, settings: Mapping[str, str], *, default: bool) -> bool:
+    words = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
+    value = settings.get(name, str(int(default))).lower()
+    if value not in words:
+        raise SettingError(f"{name} must be one of {', '.join(words)}, not {value}.")
+    return words[value]
+
+
+def _origins(settings: Mapping[str, str]) -> list[str]:
+    """The origins whose pages may use the API, as browsers send them: ``https://shelves.example.org``."""
+    origins = settings.get("CORS_ORIGINS", "").split()
+    for origin in origins:
+        if not re.fullmatch(r"https?://[^/?#*\s]+", origin):
+            raise SettingError(f"CORS_ORIGINS must hold origins like https://shelves.example.org, not {origin}.")
+    return origins
+
+
+def _storage(name: str, settings: Mapping[str, str]) -> str:
+    uri = settings.get(name, "memory://")
+    if not uri.startswith(("memory://", "redis://", "rediss://", "redis+unix://")):
+        raise SettingError(f"{name} must begin with memory://, redis://, rediss:// or redis+unix://.")
+    return uri
+
+
+def _rate(name: str, settings: Mapping[str, str]) -> RateLimitItem | None:
+    """A rate such as ``100 per minute``; None is no limit."""
+    value = settings.get(name)
+    try:
+        return parse(value) if value else None
+    except ValueError:
+        raise SettingError(f"{name} must be a rate like 100 per minute, not {value}.") from None
 
 
 def _database_url(name: str, settings: Mapping[str, str]) -> URL:
@@ -118,7 +168,7 @@ def _engine(url: URL, threads: int, options: str = "") -> dict[str, Any]:
     """Options of an engine for *url*, whose own ``options`` are kept, in a process of that many *threads*."""
     given = url.query.get("options", "")
     given = given if isinstance(given, str) else " ".join(given)
-    options = f"{options} {given} -c timezone=UTC".strip()
+    options = f"{_LIMITS} {options} {given} -c timezone=UTC"
     arguments: dict[str, Any] = {"connect_timeout": 5, "client_encoding": "utf8", "options": options}
     if url.drivername == "postgresql+psycopg":
         arguments["prepare_threshold"] = 0
@@ -127,31 +177,47 @@ def _engine(url: URL, threads: int, options: str = "") -> dict[str, Any]:
         "hide_parameters": True,
         "pool_size": max(10, threads),  # with fewer than threads, connections would be made for single requests
         "max_overflow": 10,
-        "pool_timeout": 5,
+        "pool_timeout": POOL_WAIT,
     }
 
 
-def _secret(given: str | None, instance: Path, *, production: bool) -> str:
+def _seconds(name: str, settings: Mapping[str, str], default: timedelta) -> timedelta:
+    longest = int(timedelta(days=366).total_seconds())
+    return timedelta(seconds=_integer(name, settings, default=int(default.total_seconds()), minimum=1, maximum=longest))
+
+
+def _secret(settings: Mapping[str, str], instance: Path, *, production: bool) -> str:
     """The key that signs tokens. Development makes one, once, so that all its processes agree."""
-    if given is None:
+    given = settings.get("JWT_SECRET_KEY")
+    if given is not None:
+        return _long_enough("JWT_SECRET_KEY", given, production=production)
+    if production:
+        raise SettingError(
+            "JWT_SECRET_KEY must be set in production; this makes one: "
+            "python3 -c 'import secrets; print(secrets.token_hex(32))'"
+        )
+    try:
+        return _kept_secret(instance / "jwt_secret_key")
+    except OSError as error:
+        raise SettingError(
+            f"The folder {instance} cannot be used ({error.strerror}): make it yours, or name another one as "
+            "MEDIATHEQUE_INSTANCE."
+        ) from error
+
+
+def _previous_secret(settings: Mapping[str, str], *, production: bool) -> str | None:
+    """The key that was in use before: tokens that it has signed are still taken."""
+    name = "JWT_PREVIOUS_SECRET_KEY"
+    return _long_enough(name, settings[name], production=production) if name in settings else None
+
+
+def _long_enough(name: str, secret: str, *, production: bool) -> str:
+    if len(secret.encode()) < SHORTEST_SECRET:
         if production:
-            raise SettingError(
-                "JWT_SECRET_KEY must be set in production; this makes one: "
-                "python3 -c 'import secrets; print(secrets.token_hex(32))'"
-            )
-        try:
-            return _kept_secret(instance / "jwt_secret_key")
-        except OSError as error:
-            raise SettingError(
-                f"The folder {instance} cannot be used ({error.strerror}): make it yours, or name another one as "
-                "MEDIATHEQUE_INSTANCE."
-            ) from error
-    if len(given.encode()) < SHORTEST_SECRET:
-        if production:
-            raise SettingError(f"JWT_SECRET_KEY must have at least {SHORTEST_SECRET} bytes in production.")
-        log.warning("JWT_SECRET_KEY has fewer than %s bytes: good enough for development only.", SHORTEST_SECRET)
+            raise SettingError(f"{name} must have at least {SHORTEST_SECRET} bytes in production.")
+        log.warning("%s has fewer than %s bytes: good enough for development only.", name, SHORTEST_SECRET)
         warnings.simplefilter("ignore", InsecureKeyLengthWarning)
-    return given
+    return secret
 
 
 def _kept_secret(path: Path) -> str:

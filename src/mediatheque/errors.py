@@ -4,6 +4,7 @@ import logging
 from contextlib import suppress
 from http import HTTPStatus
 from itertools import islice
+from traceback import format_tb
 from typing import Any
 
 import orjson
@@ -29,6 +30,7 @@ MOST_ERRORS = 100
 NOT_VALID = "Token is not valid"
 UNDEFINED_TABLE = "42P01"
 COLLISIONS = ("40P01", "40001", "55P03")  # deadlock, serialisation failure, lock not available
+TOOK_TOO_LONG = "57014"  # statement_timeout
 
 SENTENCES = {
     404: "There is nothing at {path}.",
@@ -133,6 +135,8 @@ def on_database_away(error: Exception) -> Response:
         return unavailable("The server is busy. Please try again.", error)
     if isinstance(error, DBAPIError) and diagnosis(error, "sqlstate") in COLLISIONS:
         return unavailable("The request collided with another one. Please try again.", error)
+    if isinstance(error, DBAPIError) and diagnosis(error, "sqlstate") == TOOK_TOO_LONG:
+        return unavailable("The database took too long for this request. Please try again.", error)
     return unavailable("The database cannot be reached at the moment. Please try again.", error)
 
 
@@ -152,13 +156,19 @@ def on_programming_error(error: ProgrammingError) -> Response:
 
 def on_data_error(error: DataError) -> Response:
     """A value that the database could not take and that no schema refused."""
-    log.warning("request %s: the database refused a value: %s", this_request().id, error.orig)
+    log.warning("request %s: the database refused a value (%s)", this_request().id, diagnosis(error, "sqlstate"))
     return problem(422, "A value in the request is beyond what can be stored.")
 
 
 def on_exception(error: Exception) -> Response:
     """Anything else is our mistake: logged with its traceback, answered without it."""
-    log.error("request %s: %s %s", this_request().id, request.method, request.path, exc_info=error)
+    asked = this_request()
+    what = f"{asked.method} {asked.url_rule}"
+    if isinstance(error, DBAPIError):  # what the server says of an error may hold what is nobody's business
+        trace = "".join(format_tb(error.__traceback__))
+        log.error("request %s: %s: %s\n%s%s", asked.id, what, diagnosis(error, "sqlstate"), trace, error.statement)
+    else:
+        log.error("request %s: %s", asked.id, what, exc_info=error)
     return problem(500, SENTENCES[500])
 
 

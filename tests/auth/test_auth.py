@@ -176,6 +176,8 @@ class TestLogin:
             "email": user.email,
             "token": answer.json["token"],
             "is_admin": is_admin,
+            "refresh_token": answer.json["refresh_token"],
+            "expires_in": 24 * 60 * 60,
         }
 
     def test_gives_a_token_that_opens_what_needs_one(self, client, path):

@@ -13,7 +13,9 @@ from sqlalchemy import delete, update
 
 from factories.auth import PASSWORD, UserFactory
 from factories.library import GenreFactory
+from mediatheque.auth import sessions
 from mediatheque.auth.models import User
+from mediatheque.extensions import db
 
 ABSENT = ...
 NOT_VALID = "Token is not valid"
@@ -41,10 +43,20 @@ def user(connection):
 
 
 @pytest.fixture
-def claims(user):
+def session(app, user):
+    """A session of that user, as it is begun by a login."""
+    with app.app_context():
+        started = sessions.begin(user, "the tests")
+        db.session.commit()
+    return started
+
+
+@pytest.fixture
+def claims(session):
     """The claims of a token that is valid."""
     now = int(time.time())
-    return {"sub": str(user.id), "type": "access", "fresh": False, "jti": "1", "iat": now, "nbf": now, "exp": now + 60}
+    own = {"sub": str(session.user_id), "sid": session.id, "type": "access", "fresh": False, "jti": "1"}
+    return own | {"iss": "mediatheque", "aud": "mediatheque", "iat": now, "nbf": now, "exp": now + 60}
 
 
 @pytest.fixture
@@ -89,7 +101,7 @@ class TestValidToken:
 
     def test_names_its_user_as_text_and_lives_24_hours(self, client, user, key):
         answer = client.post("/auth/login", json={"email": user.email, "password": PASSWORD})
-        claims = jwt.decode(answer.json["token"], key, algorithms=["HS256"])
+        claims = jwt.decode(answer.json["token"], key, algorithms=["HS256"], audience="mediatheque")
         assert (claims["sub"], claims["exp"] - claims["iat"]) == (str(user.id), 24 * 60 * 60)
 
     def test_says_nothing_of_admins_who_are_looked_up_at_each_request(self, client, connection, sign_in, user):
@@ -284,11 +296,31 @@ class TestClaims:
             ("exp", "soon"),
             ("exp", []),
             ("exp", float("inf")),
+            ("nbf", ABSENT),
             ("nbf", "now"),
             ("nbf", 2**62),
+            ("iat", ABSENT),
             ("iat", "now"),
             ("iat", 2**62),
+            ("jti", ABSENT),
             ("jti", 1),
+            ("iss", ABSENT),
+            ("iss", "somebody else"),
+            ("iss", None),
+            ("iss", ["mediatheque"]),
+            ("aud", ABSENT),
+            ("aud", "somebody else"),
+            ("aud", None),
+            ("sid", ABSENT),
+            ("sid", None),
+            ("sid", "1"),
+            ("sid", True),
+            ("sid", 1.0),
+            ("sid", -1),
+            ("sid", 0),
+            ("sid", 2**63),
+            ("sid", 10**30),
+            ("sid", []),
             ("type", "refresh"),
             ("type", "reset"),
             ("type", None),

@@ -25,7 +25,7 @@ from benchmarks.budgets import Results
 from benchmarks.database import BenchmarkError, Database
 from benchmarks.servers import Server, running
 from mediatheque import config, create_app
-from mediatheque.auth import tokens
+from mediatheque.auth import sessions, tokens
 from mediatheque.auth.models import User
 from mediatheque.extensions import db
 from mediatheque.kit.statements import reader
@@ -63,7 +63,8 @@ def application(database: Database) -> Flask:
 def token(database: Database) -> str:
     """An access token of the user whom the shelf belongs to."""
     with application(database).app_context():
-        issued = tokens.issue(db.session.get(User, database.user_id))
+        issued = tokens.issue(sessions.begin(db.session.get(User, database.user_id), "make bench"))
+        db.session.commit()
         db.session.remove()
         db.engine.dispose()
     return issued

@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, Integer, String, update
 from sqlalchemy.exc import DataError, IntegrityError
 
 from contract.resources import FACTORIES
+from mediatheque.auth.schemas import ProfileSchema
 from mediatheque.kit.models import BIGINT_MAX
 from mediatheque.kit.schemas import Schema
 
@@ -19,7 +20,11 @@ SCHEMAS = {
     for name, module in list(sys.modules.items())
     if name.startswith("mediatheque.") and name.endswith(".schemas")
     for item in vars(module).values()
-    if isinstance(item, type) and issubclass(item, Schema) and hasattr(item.Meta, "model") and item.writable()
+    if isinstance(item, type)
+    and issubclass(item, Schema)
+    and hasattr(item.Meta, "model")
+    and item.writable()
+    and item is not ProfileSchema
 }
 
 MEMBERS = [

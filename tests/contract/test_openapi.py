@@ -4,62 +4,78 @@ import json
 from collections.abc import Iterator
 from copy import deepcopy
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from flask_migrate import upgrade
 from jsonschema import Draft202012Validator
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from contract.resources import DOCUMENT, FACTORIES, LISTINGS, ROUTES, filled, nulls
-from factories.auth import UserFactory
+from factories.auth import PASSWORD, UserFactory, signed_in
 from factories.library import CollectionFactory
+from factories.session import factory_session
 from mediatheque import config
+from mediatheque.auth import accounts
 from mediatheque.auth.models import User
+from mediatheque.cli import seed_if_empty
 
 # operationId, and the answers of the operation.
 OPERATIONS = """
-register                     201 400 409 413 415 422 503
-register_at_root             201 400 409 413 415 422 503
-login                        200 400 401 413 415 422 503
-login_at_root                200 400 401 413 415 422 503
-list_collections             200 422 503
-get_collection               200 404 503
-create_collection            201 400 401 413 415 422 503
-update_collection            200 400 401 403 404 413 415 422 503
-update_collection_by_put     200 400 401 403 404 413 415 422 503
-delete_collection            200 401 403 404 503
-export_collection            200 404 422 503
-list_books                   200 422 503
-get_book                     200 404 503
-create_book                  201 400 401 403 413 415 422 503
-update_book                  200 400 401 403 404 413 415 422 503
-update_book_by_put           200 400 401 403 404 413 415 422 503
-delete_book                  200 401 403 404 503
-export_books                 200 422 503
-list_movies                  200 422 503
-get_movie                    200 404 503
-create_movie                 201 400 401 403 413 415 422 503
-update_movie                 200 400 401 403 404 413 415 422 503
-update_movie_by_put          200 400 401 403 404 413 415 422 503
-delete_movie                 200 401 403 404 503
-export_movies                200 422 503
-list_formats                 200 422 503
-get_format                   200 404 503
-create_format                201 400 401 409 413 415 422 503
-update_format                200 400 401 404 409 413 415 422 503
-update_format_by_put         200 400 401 404 409 413 415 422 503
-delete_format                200 401 403 404 503
-list_movie_formats           200 422 503
-get_movie_format             200 404 503
-create_movie_format          201 400 401 409 413 415 422 503
-update_movie_format          200 400 401 404 409 413 415 422 503
-update_movie_format_by_put   200 400 401 404 409 413 415 422 503
-delete_movie_format          200 401 403 404 503
-list_genres                  200 422 503
-get_genre                    200 404 503
-create_genre                 201 400 401 409 413 415 422 503
-update_genre                 200 400 401 404 409 413 415 422 503
-update_genre_by_put          200 400 401 404 409 413 415 422 503
-delete_genre                 200 401 403 404 503
+register                    201 400 409 413 415 422 429 503
+register_at_root            201 400 409 413 415 422 429 503
+login                       200 400 401 413 415 422 429 503
+login_at_root               200 400 401 413 415 422 429 503
+refresh                     200 400 401 413 415 422 503
+logout                      200 401 429 503
+logout_everywhere           200 401 429 503
+list_sessions               200 401 503
+delete_session              200 401 404 429 503
+get_me                      200 401 503
+update_me                    200 400 401 409 413 415 422 429 503
+update_me_by_put             200 400 401 409 413 415 422 429 503
+delete_me                   200 400 401 413 415 422 429 503
+list_collections            200 422 503
+get_collection              200 304 404 503
+create_collection           201 400 401 413 415 422 429 503
+update_collection           200 400 401 403 404 412 413 415 422 429 503
+update_collection_by_put    200 400 401 403 404 412 413 415 422 429 503
+delete_collection           200 401 403 404 412 429 503
+export_collection           200 404 422 503
+list_books                  200 422 503
+get_book                    200 304 404 503
+create_book                 201 400 401 403 413 415 422 429 503
+update_book                 200 400 401 403 404 412 413 415 422 429 503
+update_book_by_put          200 400 401 403 404 412 413 415 422 429 503
+delete_book                 200 401 403 404 412 429 503
+export_books                200 422 503
+list_movies                 200 422 503
+get_movie                   200 304 404 503
+create_movie                201 400 401 403 413 415 422 429 503
+update_movie                200 400 401 403 404 412 413 415 422 429 503
+update_movie_by_put         200 400 401 403 404 412 413 415 422 429 503
+delete_movie                200 401 403 404 412 429 503
+export_movies               200 422 503
+list_formats                200 422 503
+get_format                  200 304 404 503
+create_format               201 400 401 409 413 415 422 429 503
+update_format               200 400 401 404 409 412 413 415 422 429 503
+update_format_by_put        200 400 401 404 409 412 413 415 422 429 503
+delete_format               200 401 403 404 412 429 503
+list_movie_formats          200 422 503
+get_movie_format            200 304 404 503
+create_movie_format         201 400 401 409 413 415 422 429 503
+update_movie_format         200 400 401 404 409 412 413 415 422 429 503
+update_movie_format_by_put  200 400 401 404 409 412 413 415 422 429 503
+delete_movie_format         200 401 403 404 412 429 503
+list_genres                 200 422 503
+get_genre                   200 304 404 503
+create_genre                201 400 401 409 413 415 422 429 503
+update_genre                200 400 401 404 409 412 413 415 422 429 503
+update_genre_by_put         200 400 401 404 409 412 413 415 422 429 503
+delete_genre                200 401 403 404 412 429 503
+get_live                     200
+get_ready                   200 503
 """
 
 STATUSES = {name: statuses for name, *statuses in (line.split() for line in OPERATIONS.strip().splitlines())}
@@ -122,13 +138,34 @@ def app(make_database, make_app):
 @pytest.fixture
 def admin(app, connection, sign_in):
     """The headers of the seeded admin, who owns the seeded rows."""
-    return sign_in(User(id=1))
+    return sign_in(factory_session.get(User, 1))
 
 
 @pytest.fixture(scope="session")
 def away(make_app, server_url):
     """The application when nobody listens where its database should be."""
     return make_app(server_url.set(host="127.0.0.1", port=1))
+
+
+@pytest.fixture(scope="session")
+def limited(make_database, make_app):
+    """The application with limits of what one may ask, on a seeded database of its own."""
+    app = make_app(make_database("limited"), RATELIMIT_ENABLED="1", RATELIMIT_WRITES="1 per day")
+    with app.app_context():
+        upgrade()
+        seed_if_empty()
+    return app
+
+
+@pytest.fixture
+def eager(limited):
+    """A client of it, and the headers of somebody who has written all that they may."""
+    with limited.app_context():
+        user = accounts.create("Eager", f"{uuid4()}@example.org", PASSWORD, is_admin=True)
+        headers = signed_in(user)
+    client = limited.test_client()
+    assert client.post("/collections", json={"name": "Attic"}, headers=headers).status_code == 201
+    return client, headers
 
 
 @pytest.fixture
@@ -139,6 +176,11 @@ def send(client, admin):
         method, path, operation = ALL[name]
         if "requestBody" in operation and not {"data", "json", "content_type"} & options.keys():
             options["json"] = example(operation)
+            if name == "refresh" and to is client:  # no example can be a token that is alive
+                login = client.post("/login", json=example(ALL["login"][2]))
+                options["json"] = {"refresh_token": login.json["refresh_token"]}
+        if name == "delete_session" and id == 1 and to is client:
+            id = client.get("/auth/sessions", headers=admin).json[0]["id"]
         return to.open(path.replace("{id}", str(id)), method=method, headers=headers, **options)
 
     return send
@@ -181,7 +223,7 @@ class TestDocument:
     def test_says_what_an_operation_is_and_who_may(self, name):
         method, path, operation = ALL[name]
         assert operation["summary"].endswith(".")
-        assert operation["tags"] == [path.split("/")[1]] or operation["tags"] == ["auth"]
+        assert operation["tags"] in ([path.split("/")[1]], ["auth"], ["me"])
         assert set(operation["tags"]) <= {tag["name"] for tag in DOCUMENT["tags"] if tag["description"]}
         access = ROUTES[method, path.replace("{id}", "<int:id>")].access
         assert operation.get("security", []) == ([] if access == "public" else [{"bearer": []}])
@@ -191,15 +233,20 @@ class TestDocument:
         _, path, operation = ALL[name]
         described = {(one["in"], one["name"]): one["schema"] for one in parameters(path, operation)}
         assert all("type" in schema for schema in described.values())
-        if name.startswith("list_"):
+        if path in LISTINGS and name.startswith("list_"):
             known = set(LISTINGS[path].parameters.fields)
         elif name.startswith("export_"):
             known = {"format", *(LISTINGS[path.removesuffix("/export")].selection if "{id}" not in path else ())}
         else:
             known = set()
+        statuses = operation["responses"].keys()
+        conditions = {"304": "If-None-Match", "412": "If-Match"}
+        headers = {header for status, header in conditions.items() if status in statuses}
+        if name.startswith("create_"):
+            headers = {"Idempotency-Key"}
         assert set(described) == {("query", parameter) for parameter in known} | (
             {("path", "id")} if "{id}" in path else set()
-        )
+        ) | {("header", header) for header in headers}
 
     @pytest.mark.parametrize("name", ALL)
     def test_promises_all_members_of_an_answer_and_no_others(self, name):
@@ -213,7 +260,7 @@ class TestDocument:
 
 def answered(operation: dict[str, Any], status: str) -> Iterator[dict[str, Any]]:
     """The schemas of the objects, at any depth, in an answer."""
-    waiting = list(objects(resolved(operation["responses"][status])["content"]))
+    waiting = list(objects(resolved(operation["responses"][status]).get("content", {})))
     while waiting:
         item = waiting.pop()
         if "$ref" in item:
@@ -237,7 +284,8 @@ class TestExample:
         Draft202012Validator({**content["schema"], "components": DOCUMENT["components"]}).validate(content["example"])
 
     def test_is_there_for_every_body(self):
-        assert WITH_BODY.keys() == {name for name, (method, *_) in ALL.items() if method in ("POST", "PUT", "PATCH")}
+        writes = {name for name, (method, *_) in ALL.items() if method in ("POST", "PUT", "PATCH")}
+        assert WITH_BODY.keys() == writes - {"logout", "logout_everywhere"} | {"delete_me"}
 
 
 class TestAnswer:
@@ -307,11 +355,14 @@ class TestRefusal:
         return is_valid(answer, ALL[name][2])
 
     def test_is_provoked_below_whatever_it_is(self):
-        assert {status for _, status in refusals(*range(400, 600))} == {*self.WAYS, 403, 409, 503}
+        assert {status for _, status in refusals(*range(400, 600))} == {*self.WAYS, 403, 409, 412, 429, 503}
 
     @pytest.mark.parametrize(("name", "status"), refusals(*WAYS))
     def test_of_a_bad_request_is_as_documented(self, send, name, status):
-        assert self.is_documented(send(name, **self.WAYS[status]), name, status)
+        options = dict(self.WAYS[status])
+        if (name, status) == ("refresh", 401):
+            options["json"] = {"refresh_token": "of nobody"}
+        assert self.is_documented(send(name, **options), name, status)
 
     @pytest.mark.parametrize(("name", "status"), refusals(403))
     def test_of_somebody_else_is_as_documented(self, send, sign_in, name, status):
@@ -322,10 +373,25 @@ class TestRefusal:
 
     @pytest.mark.parametrize(("name", "status"), refusals(409))
     def test_of_what_exists_already_is_as_documented(self, send, name, status):
-        taken = send(name.removesuffix("_by_put").replace("update_", "create_"))
+        creation = name.removesuffix("_by_put").replace("update_me", "register").replace("update_", "create_")
+        taken = send(creation)
         assert taken.status_code == 201
         again = {member: taken.json.get(member, value) for member, value in example(ALL[name][2]).items()}
+        if "current_password" in again:
+            again["email"] = taken.json["email"]
         assert self.is_documented(send(name, json=again), name, status)
+
+    @pytest.mark.parametrize(("name", "status"), refusals(412))
+    def test_of_what_has_changed_is_as_documented(self, send, admin, name, status):
+        assert self.is_documented(send(name, headers=admin | {"If-Match": '"as it was"'}), name, status)
+
+    @pytest.mark.parametrize(("name", "status"), refusals(429))
+    def test_of_too_many_is_as_documented(self, send, eager, name, status):
+        client, headers = eager
+        answers = (send(name, to=client, headers=headers) for _ in range(61))
+        answer = next(one for one in answers if one.status_code == 429)
+        assert self.is_documented(answer, name, status)
+        assert int(answer.headers["Retry-After"]) >= 1
 
     @pytest.mark.parametrize(("name", "status"), refusals(503))
     def test_without_the_database_is_as_documented(self, send, away, name, status):

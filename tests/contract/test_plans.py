@@ -9,7 +9,7 @@ from sqlalchemy import text
 from contract.resources import LISTINGS
 from mediatheque.extensions import db
 from mediatheque.kit.orders import RELEVANCE, Cursor
-from mediatheque.kit.statements import LIMIT_HERE, Query, reader
+from mediatheque.kit.statements import LIMIT_HERE, Query, lift_limits, reader
 from mediatheque.kit.wire import in_utc
 from mediatheque.library import demo
 
@@ -33,6 +33,7 @@ def library(make_database, make_app):
     """The application on a large library."""
     app = make_app(make_database("plans"))
     with app.app_context():
+        lift_limits(db.engine)
         upgrade()
         demo.load(ROWS, ROWS, advance=lambda _: None)
         for statement in FILL:

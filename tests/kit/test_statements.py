@@ -7,7 +7,7 @@ from flask_migrate import upgrade
 from sqlalchemy import bindparam, column, literal_column, select, text
 from sqlalchemy.exc import DataError, InterfaceError, OperationalError
 
-from mediatheque.auth import tokens
+from factories.auth import signed_in
 from mediatheque.auth.models import User
 from mediatheque.extensions import db
 from mediatheque.kit import statements
@@ -140,7 +140,7 @@ def test_a_write_finds_a_whole_pool_dead_at_once(serving):
         somebody = User(name="Somebody", email="somebody@example.org", password="-")
         db.session.add(somebody)
         db.session.commit()
-        headers = {"Authorization": f"Bearer {tokens.issue(somebody)}"}
+        headers = signed_in(somebody)
         db.session.close()
         with db.engine.connect() as one, db.engine.connect() as two:
             assert one.scalar(text("SELECT 1")) == two.scalar(text("SELECT 1"))

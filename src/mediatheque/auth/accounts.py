@@ -6,7 +6,7 @@ from marshmallow import ValidationError
 from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 
-from mediatheque.auth import passwords
+from mediatheque.auth import passwords, sessions
 from mediatheque.auth.models import User
 from mediatheque.auth.queries import user_by_email
 from mediatheque.auth.schemas import UserSchema
@@ -50,11 +50,12 @@ def everybody() -> Sequence[User]:
 
 
 def set_password(user: User, password: str) -> None:
-    """AccountError if the password cannot be taken."""
+    """End all sessions as well; AccountError if the password cannot be taken."""
     try:
         user.password = passwords.hashed(passwords.accepted(password))
     except ValidationError as error:
         raise AccountError(sentence("password", str(error.messages[0]))) from error
+    sessions.end(user.id)
 
 
 def seed() -> User:

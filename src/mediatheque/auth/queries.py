@@ -5,16 +5,24 @@ from typing import NamedTuple
 from email_validator import EmailNotValidError
 from sqlalchemy import bindparam, func, select
 
-from mediatheque.auth.models import User
+from mediatheque.auth.models import Session, User
+from mediatheque.auth.permissions import GRANTED
 from mediatheque.auth.schemas import UserSchema, normalised
 from mediatheque.extensions import db
+from mediatheque.kit.access import Permission
 from mediatheque.kit.schemas import LONGEST_TEXT
 from mediatheque.kit.statements import Query
 from mediatheque.kit.wire import Wire
 
 USERS = Wire(User, UserSchema())
 
-_CALLER = Query(lambda: select(User.id, User.is_admin).where(User.id == bindparam("id")))
+_CALLER = Query(
+    lambda: (
+        select(User.id, User.is_admin, Session.id)
+        .join(Session, Session.user_id == User.id)
+        .where(Session.id == bindparam("session_id"), Session.expires_at > func.now())
+    )
+)
 
 
 class Caller(NamedTuple):
@@ -22,17 +30,33 @@ class Caller(NamedTuple):
 
     id: int
     is_admin: bool
+    session_id: int
+
+    def may(self, permission: Permission) -> bool:
+        return permission in GRANTED["admin" if self.is_admin else "member"]
 
 
-def caller(id: int) -> Caller | None:
-    rows = _CALLER.rows(db.session.connection(), {"id": id})
+def caller(session_id: int) -> Caller | None:
+    """The user of that session, if it goes on."""
+    rows = _CALLER.rows(db.session.connection(), {"session_id": session_id})
     return Caller(*rows[0]) if rows else None
 
 
-def user_by_email(email: str) -> User | None:
+def account(address: str) -> str:
+    """What logins with that address are counted as: all its spellings as one, and what is no address as it is."""
+    return (_normalised(address) or address[:LONGEST_TEXT]).lower()
+
+
+def user_by_email(address: str) -> User | None:
     """The user with that address, in any spelling of it; None if there is none, or it is no address."""
-    try:
-        email = normalised(email[:LONGEST_TEXT].strip())
-    except EmailNotValidError:
+    email = _normalised(address)
+    if email is None:
         return None
     return db.session.scalar(select(User).where(func.lower(User.email) == func.lower(email)))
+
+
+def _normalised(address: str) -> str | None:
+    try:
+        return normalised(address[:LONGEST_TEXT].strip())
+    except EmailNotValidError:
+        return None

@@ -1,13 +1,13 @@
 """The JSON of auth: accounts and logins."""
 
-from typing import Any
+from typing import Any, Self
 
 from email_validator import EmailNotValidError, validate_email
-from marshmallow import ValidationError, fields
+from marshmallow import ValidationError, fields, validates_schema
 from marshmallow_sqlalchemy import auto_field
 
 from mediatheque.auth import passwords
-from mediatheque.auth.models import User
+from mediatheque.auth.models import Session, User
 from mediatheque.kit.schemas import REQUIRED, Schema, StrictSchema, TextField
 
 
@@ -65,18 +65,81 @@ class UserReference(Schema):
     name = auto_field(dump_only=True)
 
 
+class GivenField(fields.String):
+    """Any text. Whether it is an address, a password or a token is no business of an error message."""
+
+    default_error_messages = PasswordField.default_error_messages
+
+
 class CredentialsSchema(StrictSchema):
-    """What a login takes: any text. Whether it is an address and a password is no business of an error message."""
+    """What a login takes."""
 
-    email = fields.String(required=True, error_messages=PasswordField.default_error_messages)
-    password = fields.String(required=True, error_messages=PasswordField.default_error_messages)
+    email = GivenField(required=True)
+    password = GivenField(required=True)
 
 
-class LoginSchema(StrictSchema):
-    """What a login answers; ``token`` goes into the Authorization header, behind ``Bearer``."""
+class TokensSchema(StrictSchema):
+    """``token`` goes into the Authorization header, behind ``Bearer``; ``refresh_token`` gets the next ones."""
+
+    token = fields.String(required=True)
+    refresh_token = fields.String(required=True)
+    expires_in = fields.Integer(required=True, metadata={"description": "Seconds that `token` is good for."})
+
+
+class LoginSchema(TokensSchema):
+    """What a login answers."""
 
     message = fields.String(required=True)
     name = fields.String(required=True)
     email = fields.String(required=True)
-    token = fields.String(required=True)
     is_admin = fields.Boolean(required=True)
+
+    class Meta(TokensSchema.Meta):
+        fields = ("message", "name", "email", "token", "is_admin", "refresh_token", "expires_in")
+
+
+class RefreshSchema(StrictSchema):
+    """What a refresh takes."""
+
+    refresh_token = GivenField(required=True)
+
+
+class ConfirmationSchema(StrictSchema):
+    """What the end of an account takes."""
+
+    current_password = GivenField(required=True)
+
+
+class ProfileSchema(UserSchema):
+    """What one may change of one's own account; each change needs the password."""
+
+    current_password = GivenField(required=True, load_only=True)
+
+    @classmethod
+    def changes(cls) -> Self:
+        return cls(only=cls.writable(), partial=("name", "email", "password"))
+
+    @validates_schema
+    def refuse_no_changes(self, data: dict[str, Any], **_: Any) -> None:
+        if not data.keys() - {"current_password"}:
+            raise ValidationError("Must hold at least one of: name, email, password.")
+
+
+class SessionSchema(Schema):
+    """A login that goes on."""
+
+    class Meta(Schema.Meta):
+        model = Session
+
+    id = auto_field(dump_only=True)
+    agent = auto_field(dump_only=True)
+    created_at = auto_field(dump_only=True)
+    used_at = auto_field(dump_only=True)
+    expires_at = auto_field(dump_only=True)
+    is_current = fields.Boolean(dump_only=True, metadata={"description": "Whether it is the one that asks."})
+
+
+class MessageSchema(StrictSchema):
+    """What was done, in a sentence."""
+
+    message = fields.String(required=True)

@@ -1,6 +1,7 @@
 """Who is asking, and what they may do. auth registers the one statement that loads ``current_user``."""
 
 from collections.abc import Callable
+from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
 from flask import g
@@ -8,11 +9,16 @@ from flask_jwt_extended import current_user, verify_jwt_in_request
 from flask_jwt_extended.exceptions import InvalidHeaderError
 from flask_smorest import abort
 
-from mediatheque.extensions import db
-from mediatheque.kit.models import BIGINT_MAX, Base, no_row, noun
+from mediatheque.kit.models import Base, no_row
 
-Row = TypeVar("Row", bound=Base)
 View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Permission(StrEnum):
+    """What not everybody may; auth/permissions.py says who may."""
+
+    CHANGE_FOREIGN = "change what others own"
+    DELETE = "delete what stands in the library"
 
 
 def public(view: View) -> View:
@@ -42,26 +48,7 @@ def authenticate() -> None:
 
 
 def authorise_admin(rows: str) -> None:
-    """401 without a valid token, 403 unless it is an admin's; *rows* is what they want to delete."""
+    """401 without a valid token, 403 unless its user may delete; *rows* is what they want to delete."""
     authenticate()
-    if not current_user.is_admin:
+    if not current_user.may(Permission.DELETE):
         refuse(403, f"You must have admin permissions to delete {rows}.")
-
-
-def is_owner(user_id: int) -> bool:
-    """Whether the caller owns what belongs to *user_id*; an admin owns everything."""
-    return bool(user_id == current_user.id or current_user.is_admin)
-
-
-def fetch(model: type[Row], id: int) -> Row:
-    """The row with that id, or 404. It is locked for a change, but not against rows that refer to it."""
-    row = db.session.get(model, id, with_for_update={"key_share": True}) if id <= BIGINT_MAX else None
-    return row if row is not None else absent(model, id)
-
-
-def fetch_owned(model: type[Row], id: int) -> Row:
-    """The row as `fetch` gives it; 403 unless it is the caller's."""
-    row = fetch(model, id)
-    if not is_owner(row.user_id):  # type: ignore[attr-defined]
-        refuse(403, f"You must be the owner of the {noun(model)} in order to edit it.")
-    return row

@@ -7,13 +7,14 @@ from http import HTTPStatus
 from typing import Any
 
 import orjson
-from flask import Request, request
+from flask import Request, current_app, request
+from flask_jwt_extended import current_user
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema as MarshmallowSchema
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
-from mediatheque.kit import access
+from mediatheque.kit import access, idempotency, rates
 from mediatheque.kit.pages import Listing
 
 DEEPEST = 32
@@ -54,9 +55,16 @@ def _deeper(content: Any, levels: int) -> bool:
 
 
 class Blueprint(SmorestBlueprint):
-    """flask-smorest's Blueprint, on which a route that states no access cannot be registered."""
+    """flask-smorest's Blueprint, on which a route that states no access cannot be registered.
+
+    A POST by somebody takes an Idempotency-Key (idempotency.py), unless the blueprint *remembers* no answers.
+    """
 
     ARGUMENTS_PARSER = Parser()
+
+    def __init__(self, *arguments: Any, remembers: bool = True, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self.remembers = remembers
 
     def public(self, view: View) -> View:
         """Anybody may."""
@@ -64,11 +72,31 @@ class Blueprint(SmorestBlueprint):
 
     def member(self, view: View) -> View:
         """Anybody with a valid token may."""
-        return _guarded(view, "member", access.authenticate)
+        return self._guarded(view, "member", access.authenticate)
+
+    def limited(self, words: str) -> Callable[[View], View]:
+        """A client may ask at that rate, such as ``20 per hour``."""
+        return lambda view: self.refuses(429)(rates.limited(words)(view))
 
     def authorise_admin(self, view: View) -> View:
         """Only an admin may; the refusal names this blueprint's rows."""
-        return _guarded(view, "admin", lambda: access.authorise_admin(self.name.replace("_", " ")))
+        return self._guarded(view, "admin", lambda: access.authorise_admin(self.name.replace("_", " ")))
+
+    def _guarded(self, view: View, name: str, check: Callable[[], None]) -> View:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            # The body is received before the caller is looked up, or a slow client would hold a connection of the
+            # database; it is judged afterwards.
+            with suppress(RequestEntityTooLarge):
+                request.get_data()
+            check()
+            if request.method != "GET":
+                rates.spend(current_app.config["RATELIMIT_WRITES"], "writes", str(current_user.id))
+            first = idempotency.replayed() if self.remembers and request.method == "POST" else None
+            return view(*args, **kwargs) if first is None else first
+
+        guarded.access = name  # type: ignore[attr-defined]
+        return guarded
 
     def lists(self, listing: Listing) -> Callable[[View], View]:
         """The route answers a page of *listing*: documents its parameters, its body and its headers."""
@@ -119,6 +147,12 @@ class Blueprint(SmorestBlueprint):
 
         return decorate
 
+    @staticmethod
+    def needs_no_database(view: View) -> View:
+        """Documents that the route never answers 503."""
+        view.__dict__["needs_database"] = False
+        return view
+
     def add_url_rule(self, rule: str, endpoint: Any = None, view_func: Any = None, *rest: Any, **options: Any) -> None:
         if not hasattr(view_func, "access"):
             raise TypeError(f"{self.name}.{view_func.__name__} does not state who may use it.")
@@ -127,7 +161,7 @@ class Blueprint(SmorestBlueprint):
 
     def _document(self, rule: str, endpoint: str, view: View) -> None:
         """Adds what follows from the rule and the access: operationId, security, errors."""
-        statuses = {503, *getattr(view, "refusals", ())}
+        statuses = {*getattr(view, "refusals", ())} | ({503} if getattr(view, "needs_database", True) else set())
         operation: dict[str, Any] = {}
         if view.access != "public":  # type: ignore[attr-defined]
             operation["security"] = [{"bearer": []}]
@@ -141,6 +175,12 @@ class Blueprint(SmorestBlueprint):
             inputs = doc.get("arguments", {}).get("parameters", [])
             takes_body = any(one["in"] == "json" for one in inputs)
             errors = statuses | ({400, 413, 415, 422} if takes_body else set())
+            if view.access != "public" and method != "get":  # type: ignore[attr-defined]
+                errors |= {429}
+            condition = self._condition(rule, method, view)
+            if condition:
+                operation["parameters"] = [{"in": "header", "schema": {"type": "string"}, **condition}]
+                errors |= {"get": {304}, "post": {422}}.get(method, {412})
             name = endpoint if method != "put" or len(methods) == 1 else f"{endpoint}_by_put"
             doc["manual_doc"] = {
                 **operation,
@@ -151,16 +191,17 @@ class Blueprint(SmorestBlueprint):
                 },
             }
 
-
-def _guarded(view: View, name: str, check: Callable[[], None]) -> View:
-    @wraps(view)
-    def guarded(*args: Any, **kwargs: Any) -> Any:
-        # The body is received before the caller is looked up, or a slow client would hold a connection of the
-        # database; it is judged afterwards.
-        with suppress(RequestEntityTooLarge):
-            request.get_data()
-        check()
-        return view(*args, **kwargs)
-
-    guarded.access = name  # type: ignore[attr-defined]
-    return guarded
+    def _condition(self, rule: str, method: str, view: View) -> dict[str, str] | None:
+        """The header that a request of a single row, or for a new one, may be made conditional by."""
+        if not self.remembers:
+            return None
+        if rule.endswith("<int:id>"):
+            if method == "get":
+                return {"name": "If-None-Match", "description": "The ETag of what the client has: 304 if it is that."}
+            return {"name": "If-Match", "description": "The ETag of what the client has seen: 412 if it has changed."}
+        if method == "post" and view.access != "public":  # type: ignore[attr-defined]
+            description = (
+                "Any text of up to 200 characters: the same request with the same key is made once in 24 hours."
+            )
+            return {"name": idempotency.HEADER, "description": description}
+        return None

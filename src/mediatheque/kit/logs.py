@@ -1,5 +1,6 @@
-"""A request's id, and the one line about it on standard output."""
+"""A request's id, the one line about it on standard output, and the form of warnings."""
 
+import logging
 import os
 import time
 from contextlib import suppress
@@ -9,7 +10,7 @@ from urllib.parse import quote
 
 import flask
 import orjson
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, has_request_context, request
 
 STANDARD_OUTPUT = 1
 
@@ -47,6 +48,23 @@ def as_json(asked: Request, response: Response, milliseconds: float) -> bytes:
 def as_text(asked: Request, response: Response, milliseconds: float) -> bytes:
     """For somebody at a terminal."""
     return f"{response.status_code} {asked.method[:10]} {quote(asked.path)[:200]} {milliseconds:.1f} ms\n".encode()
+
+
+class JsonFormatter(logging.Formatter):
+    """A warning or an error as a JSON object; the one of a request with its id."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": datetime.fromtimestamp(record.created, UTC),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if has_request_context():
+            line["request_id"] = this_request().id
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return orjson.dumps(line).decode()
 
 
 def init_app(app: Flask) -> None:

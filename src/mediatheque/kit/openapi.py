@@ -17,6 +17,7 @@ PROBLEM = "application/problem+json"
 HEADERS = {
     "UNAUTHORIZED": "WWW-Authenticate",
     "METHOD_NOT_ALLOWED": "Allow",
+    "TOO_MANY_REQUESTS": "Retry-After",
     "SERVICE_UNAVAILABLE": "Retry-After",
 }
 
@@ -111,6 +112,7 @@ class Api(SmorestApi):
     def _register_responses(self) -> None:
         descriptions = {status.name: status.phrase for status in HTTPStatus}
         descriptions[self.DEFAULT_ERROR_RESPONSE_NAME] = "Any other error"
+        self.spec.components.response("NOT_MODIFIED", {"description": descriptions.pop("NOT_MODIFIED")})
         for name, description in descriptions.items():
             response: dict[str, Any] = {"description": description, "content": {PROBLEM: {"schema": self.ERROR_SCHEMA}}}
             if name in HEADERS:

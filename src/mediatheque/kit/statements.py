@@ -15,7 +15,7 @@ from psycopg.adapt import PyFormat, Transformer
 from psycopg.errors import FeatureNotSupported, InvalidSqlStatementName, error_from_result
 from psycopg.pq import ExecStatus, Format
 from psycopg.pq.abc import PGconn, PGresult
-from sqlalchemy import ColumnElement, Dialect, Engine, literal_column
+from sqlalchemy import ColumnElement, Dialect, Engine, event, literal_column
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
@@ -198,3 +198,16 @@ def read(work: Callable[[Source], T]) -> T:
             raise
     with reader() as source:
         return work(source)
+
+
+def lift_limits(engine: Engine) -> None:
+    """Commands may take as long as they need: connections that are made from now on have no time limits."""
+    if not event.contains(engine, "connect", _lift):
+        event.listen(engine, "connect", _lift)
+
+
+def _lift(connection: Any, _record: object) -> None:
+    limits = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    with closing(connection.cursor()) as cursor:
+        cursor.execute("SELECT " + ", ".join(f"set_config('{limit}', '0', false)" for limit in limits))
+    connection.commit()

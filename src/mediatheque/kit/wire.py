@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
+from hashlib import blake2b
 from typing import Any
 
 import orjson
-from flask import Response, url_for
+from flask import Response, request
 from marshmallow import Schema as MarshmallowSchema
 from marshmallow import fields
 from sqlalchemy import (
@@ -30,7 +31,6 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from mediatheque.extensions import db
 from mediatheque.kit.access import absent
 from mediatheque.kit.models import BIGINT_MAX, Base
 from mediatheque.kit.schemas import Schema
@@ -154,11 +154,15 @@ def _builder(expression: str) -> Builder:
     return eval(f"lambda rows: [{expression} for r in rows]")  # type: ignore[no-any-return]  # noqa: S307
 
 
+WIRES: dict[type[Base], "Wire"] = {}  # by the model whose rows they show
+
+
 class Wire:
     """One resource's wire shape, compiled from its schema."""
 
     def __init__(self, model: type[Base], schema: Schema) -> None:
         self.model, self.schema = model, schema
+        WIRES[model] = self
         shape = Shape()
         self.build = _builder(shape.walk(schema, model))
         shape.place(model, "id")
@@ -215,10 +219,28 @@ def answer(body: Any, status: int = 200, headers: dict[str, str] | None = None) 
     return Answer(dumps(body), status, headers, mimetype="application/json")
 
 
+def tag(content: bytes) -> str:
+    """The entity tag of *content* (RFC 9110, 8.8.3), without its quotes: what is nested changes it, too."""
+    return blake2b(content, digest_size=12).hexdigest()
+
+
+def tagged(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
+    """A single row with its ETag; 304 to who has it already (If-None-Match)."""
+    content = dumps(body)
+    etag = tag(content)
+    if (
+        "HTTP_IF_NONE_MATCH" in request.environ
+        and request.method == "GET"
+        and request.if_none_match.contains_weak(etag)
+    ):
+        return Answer(b"", 304, {"ETag": f'"{etag}"'})
+    return Answer(content, status, {**(headers or {}), "ETag": f'"{etag}"'}, mimetype="application/json")
+
+
 def row(wire: Wire, id: int) -> Response:
     """The row with that id as a response; 404 if there is none."""
     body = read(lambda source: wire.one(source, id))
-    return answer(absent(wire.model, id) if body is None else body)
+    return absent(wire.model, id) if body is None else tagged(body)
 
 
 @lru_cache
@@ -230,20 +252,3 @@ def require(model: type[Base], id: int) -> None:
     """404 unless there is a row of *model* with that id; it is not locked, and may be a replica's."""
     if id > BIGINT_MAX or not read(lambda source: _known(model).rows(source, {"id": id})):
         absent(model, id)
-
-
-def created(wire: Wire, values: dict[str, Any], endpoint: str | None = None) -> Response:
-    """201 with the row that is made of *values*, and its address where it has an *endpoint*; the caller commits."""
-    body = wire.new(db.session.connection(), values)
-    return answer(body, 201, {"Location": url_for(endpoint, id=body["id"])} if endpoint else None)
-
-
-def changed(wire: Wire, instance: Base) -> Response:
-    """200 with the changed row; the caller commits."""
-    db.session.flush()  # a Connection does not
-    return answer(wire.one(db.session.connection(), instance.id))
-
-
-def deleted(what: str) -> Response:
-    """200 with the reference's sentence; the caller commits."""
-    return answer({"message": f"{what} has been deleted successfully."})

@@ -6,8 +6,7 @@ from flask import Response
 from flask_jwt_extended import current_user
 
 from mediatheque.extensions import db
-from mediatheque.kit import exports, pages, wire
-from mediatheque.kit.access import fetch, fetch_owned
+from mediatheque.kit import exports, pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
 from mediatheque.library.models import Book
@@ -53,7 +52,7 @@ def get_book(id: int) -> Response:
 def create_book(values: dict[str, Any]) -> Response:
     """Add a book to a collection."""
     may_put_into(values["collection_id"])
-    answer = wire.created(BOOKS.wire, values | {"user_id": current_user.id}, "books.get_book")
+    answer = writes.created(BOOKS.wire, values | {"user_id": current_user.id}, "books.get_book")
     db.session.commit()
     return answer
 
@@ -65,11 +64,11 @@ def create_book(values: dict[str, Any]) -> Response:
 @blueprint.response(200, BookSchema)
 def update_book(values: dict[str, Any], id: int) -> Response:
     """Change a book, or move it to another collection."""
-    book = fetch_owned(Book, id)
+    book = writes.fetch_owned(Book, id)
     if values.get("collection_id", book.collection_id) != book.collection_id:
         may_put_into(values["collection_id"])
     book.assign(values)
-    answer = wire.changed(BOOKS.wire, book)
+    answer = writes.changed(BOOKS.wire, book)
     db.session.commit()
     return answer
 
@@ -79,8 +78,8 @@ def update_book(values: dict[str, Any], id: int) -> Response:
 @blueprint.response(200, DeletedSchema)
 def delete_book(id: int) -> Response:
     """Delete a book."""
-    book = fetch(Book, id)
-    answer = wire.deleted(f"Book {book.title}")
+    book = writes.fetch(Book, id)
+    answer = writes.deleted(f"Book {book.title}")
     db.session.delete(book)
     db.session.commit()
     return answer

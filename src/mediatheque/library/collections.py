@@ -6,8 +6,7 @@ from flask import Response
 from flask_jwt_extended import current_user
 
 from mediatheque.extensions import db
-from mediatheque.kit import exports, pages, wire
-from mediatheque.kit.access import fetch, fetch_owned
+from mediatheque.kit import exports, pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
 from mediatheque.library.models import Collection
@@ -46,7 +45,7 @@ def get_collection(id: int) -> Response:
 @blueprint.response(201, CollectionSchema, headers=wire.LOCATION)
 def create_collection(values: dict[str, Any]) -> Response:
     """Make a collection of one's own."""
-    answer = wire.created(COLLECTIONS.wire, values | {"user_id": current_user.id}, "collections.get_collection")
+    answer = writes.created(COLLECTIONS.wire, values | {"user_id": current_user.id}, "collections.get_collection")
     db.session.commit()
     return answer
 
@@ -58,9 +57,9 @@ def create_collection(values: dict[str, Any]) -> Response:
 @blueprint.response(200, CollectionSchema)
 def update_collection(values: dict[str, Any], id: int) -> Response:
     """Rename a collection, open it to everybody or close it."""
-    collection = fetch_owned(Collection, id)
+    collection = writes.fetch_owned(Collection, id)
     collection.assign(values)
-    answer = wire.changed(COLLECTIONS.wire, collection)
+    answer = writes.changed(COLLECTIONS.wire, collection)
     db.session.commit()
     return answer
 
@@ -70,8 +69,8 @@ def update_collection(values: dict[str, Any], id: int) -> Response:
 @blueprint.response(200, DeletedSchema)
 def delete_collection(id: int) -> Response:
     """Delete a collection and everything in it."""
-    collection = fetch(Collection, id)
-    answer = wire.deleted(f"Collection {collection.name}")
+    collection = writes.fetch(Collection, id)
+    answer = writes.deleted(f"Collection {collection.name}")
     db.session.delete(collection)
     db.session.commit()
     return answer

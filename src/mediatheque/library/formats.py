@@ -5,8 +5,7 @@ from typing import Any
 from flask import Response
 
 from mediatheque.extensions import db
-from mediatheque.kit import pages, wire
-from mediatheque.kit.access import fetch
+from mediatheque.kit import pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
 from mediatheque.library.models import Format
@@ -39,7 +38,7 @@ def get_format(id: int) -> Response:
 @blueprint.response(201, FormatSchema, headers=wire.LOCATION)
 def create_format(values: dict[str, Any]) -> Response:
     """Make a format."""
-    answer = wire.created(FORMATS.wire, values, "formats.get_format")
+    answer = writes.created(FORMATS.wire, values, "formats.get_format")
     db.session.commit()
     return answer
 
@@ -51,9 +50,9 @@ def create_format(values: dict[str, Any]) -> Response:
 @blueprint.response(200, FormatSchema)
 def update_format(values: dict[str, Any], id: int) -> Response:
     """Rename a format."""
-    format = fetch(Format, id)
+    format = writes.fetch(Format, id)
     format.assign(values)
-    answer = wire.changed(FORMATS.wire, format)
+    answer = writes.changed(FORMATS.wire, format)
     db.session.commit()
     return answer
 
@@ -63,8 +62,8 @@ def update_format(values: dict[str, Any], id: int) -> Response:
 @blueprint.response(200, DeletedSchema)
 def delete_format(id: int) -> Response:
     """Delete a format; its books stay, without one."""
-    format = fetch(Format, id)
-    answer = wire.deleted(f"Format {format.format}")
+    format = writes.fetch(Format, id)
+    answer = writes.deleted(f"Format {format.format}")
     db.session.delete(format)
     db.session.commit()
     return answer

@@ -5,8 +5,7 @@ from typing import Any
 from flask import Response
 
 from mediatheque.extensions import db
-from mediatheque.kit import pages, wire
-from mediatheque.kit.access import fetch
+from mediatheque.kit import pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
 from mediatheque.library.models import Genre
@@ -39,7 +38,7 @@ def get_genre(id: int) -> Response:
 @blueprint.response(201, GenreSchema, headers=wire.LOCATION)
 def create_genre(values: dict[str, Any]) -> Response:
     """Make a genre."""
-    answer = wire.created(GENRES.wire, values, "genres.get_genre")
+    answer = writes.created(GENRES.wire, values, "genres.get_genre")
     db.session.commit()
     return answer
 
@@ -51,9 +50,9 @@ def create_genre(values: dict[str, Any]) -> Response:
 @blueprint.response(200, GenreSchema)
 def update_genre(values: dict[str, Any], id: int) -> Response:
     """Rename a genre."""
-    genre = fetch(Genre, id)
+    genre = writes.fetch(Genre, id)
     genre.assign(values)
-    answer = wire.changed(GENRES.wire, genre)
+    answer = writes.changed(GENRES.wire, genre)
     db.session.commit()
     return answer
 
@@ -63,8 +62,8 @@ def update_genre(values: dict[str, Any], id: int) -> Response:
 @blueprint.response(200, DeletedSchema)
 def delete_genre(id: int) -> Response:
     """Delete a genre; its books and movies stay, without one."""
-    genre = fetch(Genre, id)
-    answer = wire.deleted(f"Genre {genre.genre}")
+    genre = writes.fetch(Genre, id)
+    answer = writes.deleted(f"Genre {genre.genre}")
     db.session.delete(genre)
     db.session.commit()
     return answer

@@ -5,8 +5,7 @@ from typing import Any
 from flask import Response
 
 from mediatheque.extensions import db
-from mediatheque.kit import pages, wire
-from mediatheque.kit.access import fetch
+from mediatheque.kit import pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
 from mediatheque.library.models import FormatMovie
@@ -39,7 +38,7 @@ def get_movie_format(id: int) -> Response:
 @blueprint.response(201, MovieFormatSchema, headers=wire.LOCATION)
 def create_movie_format(values: dict[str, Any]) -> Response:
     """Make a movie format."""
-    answer = wire.created(MOVIE_FORMATS.wire, values, "movie_formats.get_movie_format")
+    answer = writes.created(MOVIE_FORMATS.wire, values, "movie_formats.get_movie_format")
     db.session.commit()
     return answer
 
@@ -51,9 +50,9 @@ def create_movie_format(values: dict[str, Any]) -> Response:
 @blueprint.response(200, MovieFormatSchema)
 def update_movie_format(values: dict[str, Any], id: int) -> Response:
     """Rename a movie format."""
-    format = fetch(FormatMovie, id)
+    format = writes.fetch(FormatMovie, id)
     format.assign(values)
-    answer = wire.changed(MOVIE_FORMATS.wire, format)
+    answer = writes.changed(MOVIE_FORMATS.wire, format)
     db.session.commit()
     return answer
 
@@ -63,8 +62,8 @@ def update_movie_format(values: dict[str, Any], id: int) -> Response:
 @blueprint.response(200, DeletedSchema)
 def delete_movie_format(id: int) -> Response:
     """Delete a movie format; its movies stay, without one."""
-    format = fetch(FormatMovie, id)
-    answer = wire.deleted(f"Movie format {format.format}")
+    format = writes.fetch(FormatMovie, id)
+    answer = writes.deleted(f"Movie format {format.format}")
     db.session.delete(format)
     db.session.commit()
     return answer

@@ -6,8 +6,7 @@ from flask import Response
 from flask_jwt_extended import current_user
 
 from mediatheque.extensions import db
-from mediatheque.kit import exports, pages, wire
-from mediatheque.kit.access import fetch, fetch_owned
+from mediatheque.kit import exports, pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
 from mediatheque.library.models import Movie
@@ -52,7 +51,7 @@ def get_movie(id: int) -> Response:
 def create_movie(values: dict[str, Any]) -> Response:
     """Add a movie to a collection."""
     may_put_into(values["collection_id"])
-    answer = wire.created(MOVIES.wire, values | {"user_id": current_user.id}, "movies.get_movie")
+    answer = writes.created(MOVIES.wire, values | {"user_id": current_user.id}, "movies.get_movie")
     db.session.commit()
     return answer
 
@@ -64,11 +63,11 @@ def create_movie(values: dict[str, Any]) -> Response:
 @blueprint.response(200, MovieSchema)
 def update_movie(values: dict[str, Any], id: int) -> Response:
     """Change a movie, or move it to another collection."""
-    movie = fetch_owned(Movie, id)
+    movie = writes.fetch_owned(Movie, id)
     if values.get("collection_id", movie.collection_id) != movie.collection_id:
         may_put_into(values["collection_id"])
     movie.assign(values)
-    answer = wire.changed(MOVIES.wire, movie)
+    answer = writes.changed(MOVIES.wire, movie)
     db.session.commit()
     return answer
 
@@ -78,8 +77,8 @@ def update_movie(values: dict[str, Any], id: int) -> Response:
 @blueprint.response(200, DeletedSchema)
 def delete_movie(id: int) -> Response:
     """Delete a movie."""
-    movie = fetch(Movie, id)
-    answer = wire.deleted(f"Movie {movie.title}")
+    movie = writes.fetch(Movie, id)
+    answer = writes.deleted(f"Movie {movie.title}")
     db.session.delete(movie)
     db.session.commit()
     return answer

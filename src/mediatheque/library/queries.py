@@ -3,12 +3,13 @@
 from sqlalchemy import bindparam, select
 
 from mediatheque.extensions import db
-from mediatheque.kit.access import is_owner, refuse
+from mediatheque.kit.access import refuse
 from mediatheque.kit.models import no_row
 from mediatheque.kit.pages import Listing
 from mediatheque.kit.schemas import BooleanParameter, IntegerParameter
 from mediatheque.kit.statements import Query
 from mediatheque.kit.wire import Wire
+from mediatheque.kit.writes import is_owner
 from mediatheque.library.models import Book, Collection, Format, FormatMovie, Genre, Movie
 from mediatheque.library.schemas import (
     BookSchema,

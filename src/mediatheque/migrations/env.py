@@ -5,6 +5,7 @@ from flask import current_app
 from sqlalchemy import Connection, text
 
 from mediatheque.extensions import db
+from mediatheque.kit.statements import lift_limits
 
 
 def is_ours(_: object, name: str | None, kind: str, *__: object) -> bool:
@@ -29,5 +30,6 @@ if context.is_offline_mode():
     with context.begin_transaction():
         context.run_migrations()
 else:
+    lift_limits(db.engine)
     with db.engine.connect() as connection:
         migrate(connection)

@@ -1,0 +1,70 @@
+"""/auth/me: one's own account."""
+
+from typing import Any
+
+from flask import Response
+from flask_jwt_extended import current_user
+from sqlalchemy import select
+
+from mediatheque.auth import passwords, sessions
+from mediatheque.auth.auth import NO_STORE, verified
+from mediatheque.auth.models import User
+from mediatheque.auth.queries import USERS
+from mediatheque.auth.schemas import ConfirmationSchema, MessageSchema, ProfileSchema, UserSchema
+from mediatheque.extensions import db
+from mediatheque.kit import wire, writes
+from mediatheque.kit.access import refuse
+from mediatheque.kit.blueprint import Blueprint
+
+blueprint = Blueprint("me", __name__, url_prefix="/auth/me", description="One's own account.", remembers=False)
+
+
+@blueprint.route("")
+@blueprint.member
+@blueprint.response(200, UserSchema)
+def get_me() -> Response:
+    """Get one's own account."""
+    return wire.tagged(USERS.one(db.session.connection(), current_user.id), headers=NO_STORE)
+
+
+@blueprint.route("", methods=["PUT", "PATCH"])
+@blueprint.member
+@blueprint.refuses(409, 429)
+@blueprint.arguments(ProfileSchema.changes(), example={"name": "Ada King", "current_password": "admin1"})
+@blueprint.response(200, UserSchema)
+def update_me(values: dict[str, Any]) -> Response:
+    """Change one's name, address or password. A new address or password ends all other sessions."""
+    user = _confirmed(values.pop("current_password"))
+    if "password" in values:
+        values["password"] = passwords.hashed(values["password"])
+    user.assign(values)
+    if values.keys() & {"email", "password"}:
+        sessions.end(user.id, but=current_user.session_id)
+    answer = writes.changed(USERS, user)
+    db.session.commit()
+    return answer
+
+
+@blueprint.route("", methods=["DELETE"])
+@blueprint.member
+@blueprint.refuses(429)
+@blueprint.arguments(ConfirmationSchema, example={"current_password": "admin1"})
+@blueprint.response(200, MessageSchema)
+def delete_me(values: dict[str, Any]) -> Response:
+    """Delete one's own account, and all collections and items that are one's own, whatever others put into them."""
+    user = _confirmed(values["current_password"])
+    answer = writes.deleted(f"The account of {user.name}")
+    db.session.delete(user)
+    db.session.commit()
+    return answer
+
+
+def _confirmed(password: str) -> User:
+    """The caller's row, locked; 422 unless *password* is theirs."""
+    address = db.session.scalar(select(User.email).where(User.id == current_user.id)) or ""
+    found = verified(address, password)
+    db.session.commit()  # whatever becomes of the change, it was no failed login
+    user = writes.fetch(User, current_user.id)
+    if found is None or found.password != user.password:
+        refuse(422, errors={"current_password": ["Must be the password of your account."]})
+    return user
