@@ -12,7 +12,7 @@ from mediatheque.auth import accounts
 from mediatheque.cli import seed_if_empty
 from mediatheque.extensions import db
 from mediatheque.kit.writes import fetch
-from mediatheque.library.models import Collection
+from mediatheque.library.queries import COLLECTIONS
 
 PATIENCE = 20  # seconds
 
@@ -79,7 +79,7 @@ def test_a_collection_that_is_being_changed_takes_books_all_the_while(app, admin
     id = int(shelf.rpartition("/")[2])
     book = {"title": "Dune", "page_count": 412, "genre_id": 1, "format_id": 1, "collection_id": id}
     with app.test_request_context():
-        fetch(Collection, id)
+        fetch(COLLECTIONS.wire, id)
         assert together(lambda: app.test_client().post("/books", json=book, headers=admin)) == {201: 1}
 
 

@@ -12,7 +12,7 @@ from factories.auth import signed_in
 from mediatheque.auth import accounts, passwords
 from mediatheque.extensions import db
 from mediatheque.kit.writes import fetch
-from mediatheque.library.models import Genre
+from mediatheque.library.queries import GENRES
 from processes import served
 
 ACCOUNT = {"email": "ada@example.org", "password": "a long password"}
@@ -104,7 +104,7 @@ def test_a_request_that_the_database_gives_up_for_another_has_collided(app, head
     hasty = make_app(url.update_query_dict({"options": "-c lock_timeout=50ms"})).test_client()
     path = hasty.post("/genres", json={"genre": "Western"}, headers=headers).headers["Location"]
     with app.test_request_context():
-        fetch(Genre, int(path.rpartition("/")[2]))
+        fetch(GENRES.wire, int(path.rpartition("/")[2]))
         answer = hasty.patch(path, json={"genre": "Spaghetti western"}, headers=headers)
         assert unavailable(answer) == "The request collided with another one. Please try again."
     assert hasty.get(path).json["genre"] == "Western"

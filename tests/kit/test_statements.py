@@ -80,8 +80,6 @@ def test_a_query_is_rendered_once(serving):
 
 
 def test_a_connection_keeps_the_statements_used_last(serving, server_url, monkeypatch):
-    if server_url.get_driver_name() == "psycopg2":
-        pytest.skip("psycopg2 prepares nothing.")
     monkeypatch.setattr(statements, "PREPARED", 2)
     queries = [Query(lambda number=number: select(literal_column(str(number)))) for number in range(4)]
     known = select(column("statement")).select_from(text("pg_prepared_statements")).order_by(column("prepare_time"))
@@ -94,7 +92,8 @@ def test_a_connection_keeps_the_statements_used_last(serving, server_url, monkey
 
     with serving.app_context():
         db.engines["reader"].dispose()
-        assert [statement for (statement,) in read(work)] == ["SELECT 0", "SELECT 3"]
+        prepares = server_url.get_driver_name() == "psycopg"
+        assert [statement for (statement,) in read(work)] == (["SELECT 0", "SELECT 3"] if prepares else [])
 
 
 @pytest.mark.parametrize("change", ["DEALLOCATE ALL", "ALTER TABLE kept ALTER n TYPE bigint"])

@@ -64,7 +64,7 @@ def _confirmed(password: str) -> User:
     address = db.session.scalar(select(User.email).where(User.id == current_user.id)) or ""
     found = verified(address, password)
     db.session.commit()  # whatever becomes of the change, it was no failed login
-    user = writes.fetch(User, current_user.id)
+    user = writes.fetch(USERS, current_user.id)
     if found is None or found.password != user.password:
         refuse(422, errors={"current_password": ["Must be the password of your account."]})
     return user

@@ -98,7 +98,7 @@ class Blueprint(SmorestBlueprint):
         guarded.access = name  # type: ignore[attr-defined]
         return guarded
 
-    def lists(self, listing: Listing) -> Callable[[View], View]:
+    def lists(self, listing: Listing[Any]) -> Callable[[View], View]:
         """The route answers a page of *listing*: documents its parameters, its body and its headers."""
         headers = {
             "Link": {"schema": {"type": "string"}, "description": 'The next page: `<…>; rel="next"`.'},

@@ -44,7 +44,7 @@ class ExportParameters(Parameters):
 class Part:
     """The rows of *listing* that *values*, its filters by name, select; each with its *kind*, if there are several."""
 
-    listing: Listing
+    listing: Listing[Any]
     values: dict[str, Any]
     kind: str = ""
     filters: tuple[str, ...] = field(init=False)

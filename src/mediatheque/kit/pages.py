@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from typing import Any, NamedTuple, Self
+from typing import Any, Generic, NamedTuple, Self
 from urllib.parse import urlencode
 
 from flask import Response, request
@@ -27,7 +27,7 @@ from mediatheque.kit.models import INTEGER_MAX
 from mediatheque.kit.orders import RELEVANCE, ByColumn, ByRelevance, Condition, Cursor, Order, containing, sought
 from mediatheque.kit.schemas import BooleanParameter, IntegerParameter, Length, OneOf, TextField
 from mediatheque.kit.statements import LIMIT, Query, Source, read
-from mediatheque.kit.wire import NESTED_IN_LIST, Wire, answer
+from mediatheque.kit.wire import NESTED_IN_LIST, Model, Wire, answer
 
 MOST = 1000
 SIMILAR = "similar"
@@ -85,7 +85,7 @@ class PageParameters(Parameters):
 
 
 @dataclass(eq=False)
-class Listing:
+class Listing(Generic[Model]):
     """How one resource is listed. The names of `equal` and `ranges` are columns of the model.
 
     sort: the parameter's words and their columns (``id`` is always there);
@@ -94,7 +94,7 @@ class Listing:
     ranges: 4-byte integers that ``min_…`` and ``max_…`` bound.
     """
 
-    wire: Wire
+    wire: Wire[Model]
     sort: Mapping[str, Attribute]
     search: Sequence[Attribute]
     equal: Mapping[str, fields.Field[Any]] = field(default_factory=dict)
@@ -171,7 +171,7 @@ class Walk(NamedTuple):
     filters: tuple[str, ...]
 
 
-def page(listing: Listing) -> Response:
+def page(listing: Listing[Any]) -> Response:
     """One page of the list as the request asks for it, with Link and X-Total-Count."""
     arguments = listing.parameters.read()
     given = tuple(name for name in sorted(arguments) if name not in ("limit", "cursor", "sort", "count"))

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import orjson
 from flask import Response, request
@@ -40,6 +40,7 @@ NESTED_IN_ONE = 1000
 NESTED_IN_LIST = 100
 LOCATION = {"Location": {"schema": {"type": "string"}, "description": "The new row's path."}}
 
+Model = TypeVar("Model", bound=Base)
 Builder = Callable[[Sequence[Row]], list[Any]]
 
 # Fields whose values orjson writes, as the driver gives them, just as Marshmallow would.
@@ -154,15 +155,11 @@ def _builder(expression: str) -> Builder:
     return eval(f"lambda rows: [{expression} for r in rows]")  # type: ignore[no-any-return]  # noqa: S307
 
 
-WIRES: dict[type[Base], "Wire"] = {}  # by the model whose rows they show
-
-
-class Wire:
+class Wire(Generic[Model]):
     """One resource's wire shape, compiled from its schema."""
 
-    def __init__(self, model: type[Base], schema: Schema) -> None:
+    def __init__(self, model: type[Model], schema: Schema) -> None:
         self.model, self.schema = model, schema
-        WIRES[model] = self
         shape = Shape()
         self.build = _builder(shape.walk(schema, model))
         shape.place(model, "id")
@@ -237,7 +234,7 @@ def tagged(body: Any, status: int = 200, headers: dict[str, str] | None = None) 
     return Answer(content, status, {**(headers or {}), "ETag": f'"{etag}"'}, mimetype="application/json")
 
 
-def row(wire: Wire, id: int) -> Response:
+def row(wire: Wire[Any], id: int) -> Response:
     """The row with that id as a response; 404 if there is none."""
     body = read(lambda source: wire.one(source, id))
     return absent(wire.model, id) if body is None else tagged(body)

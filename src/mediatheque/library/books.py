@@ -9,7 +9,6 @@ from mediatheque.extensions import db
 from mediatheque.kit import exports, pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
-from mediatheque.library.models import Book
 from mediatheque.library.queries import BOOKS, may_put_into
 from mediatheque.library.schemas import BookSchema
 
@@ -64,7 +63,7 @@ def create_book(values: dict[str, Any]) -> Response:
 @blueprint.response(200, BookSchema)
 def update_book(values: dict[str, Any], id: int) -> Response:
     """Change a book, or move it to another collection."""
-    book = writes.fetch_owned(Book, id)
+    book = writes.fetch_owned(BOOKS.wire, id)
     if values.get("collection_id", book.collection_id) != book.collection_id:
         may_put_into(values["collection_id"])
     book.assign(values)
@@ -78,7 +77,7 @@ def update_book(values: dict[str, Any], id: int) -> Response:
 @blueprint.response(200, DeletedSchema)
 def delete_book(id: int) -> Response:
     """Delete a book."""
-    book = writes.fetch(Book, id)
+    book = writes.fetch(BOOKS.wire, id)
     answer = writes.deleted(f"Book {book.title}")
     db.session.delete(book)
     db.session.commit()

@@ -57,7 +57,7 @@ def create_collection(values: dict[str, Any]) -> Response:
 @blueprint.response(200, CollectionSchema)
 def update_collection(values: dict[str, Any], id: int) -> Response:
     """Rename a collection, open it to everybody or close it."""
-    collection = writes.fetch_owned(Collection, id)
+    collection = writes.fetch_owned(COLLECTIONS.wire, id)
     collection.assign(values)
     answer = writes.changed(COLLECTIONS.wire, collection)
     db.session.commit()
@@ -69,7 +69,7 @@ def update_collection(values: dict[str, Any], id: int) -> Response:
 @blueprint.response(200, DeletedSchema)
 def delete_collection(id: int) -> Response:
     """Delete a collection and everything in it."""
-    collection = writes.fetch(Collection, id)
+    collection = writes.fetch(COLLECTIONS.wire, id)
     answer = writes.deleted(f"Collection {collection.name}")
     db.session.delete(collection)
     db.session.commit()

@@ -8,7 +8,6 @@ from mediatheque.extensions import db
 from mediatheque.kit import pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
-from mediatheque.library.models import Format
 from mediatheque.library.queries import FORMATS
 from mediatheque.library.schemas import FormatSchema
 
@@ -50,7 +49,7 @@ def create_format(values: dict[str, Any]) -> Response:
 @blueprint.response(200, FormatSchema)
 def update_format(values: dict[str, Any], id: int) -> Response:
     """Rename a format."""
-    format = writes.fetch(Format, id)
+    format = writes.fetch(FORMATS.wire, id)
     format.assign(values)
     answer = writes.changed(FORMATS.wire, format)
     db.session.commit()
@@ -62,7 +61,7 @@ def update_format(values: dict[str, Any], id: int) -> Response:
 @blueprint.response(200, DeletedSchema)
 def delete_format(id: int) -> Response:
     """Delete a format; its books stay, without one."""
-    format = writes.fetch(Format, id)
+    format = writes.fetch(FORMATS.wire, id)
     answer = writes.deleted(f"Format {format.format}")
     db.session.delete(format)
     db.session.commit()

@@ -8,7 +8,6 @@ from mediatheque.extensions import db
 from mediatheque.kit import pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
-from mediatheque.library.models import Genre
 from mediatheque.library.queries import GENRES
 from mediatheque.library.schemas import GenreSchema
 
@@ -50,7 +49,7 @@ def create_genre(values: dict[str, Any]) -> Response:
 @blueprint.response(200, GenreSchema)
 def update_genre(values: dict[str, Any], id: int) -> Response:
     """Rename a genre."""
-    genre = writes.fetch(Genre, id)
+    genre = writes.fetch(GENRES.wire, id)
     genre.assign(values)
     answer = writes.changed(GENRES.wire, genre)
     db.session.commit()
@@ -62,7 +61,7 @@ def update_genre(values: dict[str, Any], id: int) -> Response:
 @blueprint.response(200, DeletedSchema)
 def delete_genre(id: int) -> Response:
     """Delete a genre; its books and movies stay, without one."""
-    genre = writes.fetch(Genre, id)
+    genre = writes.fetch(GENRES.wire, id)
     answer = writes.deleted(f"Genre {genre.genre}")
     db.session.delete(genre)
     db.session.commit()

@@ -8,7 +8,6 @@ from mediatheque.extensions import db
 from mediatheque.kit import pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
-from mediatheque.library.models import FormatMovie
 from mediatheque.library.queries import MOVIE_FORMATS
 from mediatheque.library.schemas import MovieFormatSchema
 
@@ -50,7 +49,7 @@ def create_movie_format(values: dict[str, Any]) -> Response:
 @blueprint.response(200, MovieFormatSchema)
 def update_movie_format(values: dict[str, Any], id: int) -> Response:
     """Rename a movie format."""
-    format = writes.fetch(FormatMovie, id)
+    format = writes.fetch(MOVIE_FORMATS.wire, id)
     format.assign(values)
     answer = writes.changed(MOVIE_FORMATS.wire, format)
     db.session.commit()
@@ -62,7 +61,7 @@ def update_movie_format(values: dict[str, Any], id: int) -> Response:
 @blueprint.response(200, DeletedSchema)
 def delete_movie_format(id: int) -> Response:
     """Delete a movie format; its movies stay, without one."""
-    format = writes.fetch(FormatMovie, id)
+    format = writes.fetch(MOVIE_FORMATS.wire, id)
     answer = writes.deleted(f"Movie format {format.format}")
     db.session.delete(format)
     db.session.commit()

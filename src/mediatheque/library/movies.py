@@ -9,7 +9,6 @@ from mediatheque.extensions import db
 from mediatheque.kit import exports, pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.schemas import DeletedSchema
-from mediatheque.library.models import Movie
 from mediatheque.library.queries import MOVIES, may_put_into
 from mediatheque.library.schemas import MovieSchema
 
@@ -63,7 +62,7 @@ def create_movie(values: dict[str, Any]) -> Response:
 @blueprint.response(200, MovieSchema)
 def update_movie(values: dict[str, Any], id: int) -> Response:
     """Change a movie, or move it to another collection."""
-    movie = writes.fetch_owned(Movie, id)
+    movie = writes.fetch_owned(MOVIES.wire, id)
     if values.get("collection_id", movie.collection_id) != movie.collection_id:
         may_put_into(values["collection_id"])
     movie.assign(values)
@@ -77,7 +76,7 @@ def update_movie(values: dict[str, Any], id: int) -> Response:
 @blueprint.response(200, DeletedSchema)
 def delete_movie(id: int) -> Response:
     """Delete a movie."""
-    movie = writes.fetch(Movie, id)
+    movie = writes.fetch(MOVIES.wire, id)
     answer = writes.deleted(f"Movie {movie.title}")
     db.session.delete(movie)
     db.session.commit()
