@@ -196,8 +196,15 @@ def _free_address(host: str, port: int) -> str:
 def _serve(app: Flask, address: str, *, workers: int, greeting: str = "") -> None:
     from mediatheque.serve import serve  # noqa: PLC0415 (granian takes 50 ms, which no other command needs)
 
-    port, threads = app.config["PORT"], app.config["THREADS"]
-    serve(_application, address, port, workers=workers, threads=threads, greeting=greeting)
+    serve(
+        _application,
+        address,
+        app.config["PORT"],
+        workers=workers,
+        threads=app.config["THREADS"],
+        json_logs=app.config["MEDIATHEQUE_ENV"] == "production",
+        greeting=greeting,
+    )
 
 
 def _application() -> Flask:

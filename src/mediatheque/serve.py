@@ -18,16 +18,10 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from mediatheque.kit.logs import STANDARD_OUTPUT
+from mediatheque.kit.logs import STANDARD_OUTPUT, JsonFormatter
 
 BACKLOG = 1024  # connections that wait to be accepted
 HEADERS_WITHIN = 10_000  # milliseconds a client may take to send its headers
-# granian's own words go where warnings go: standard output is the access log's.
-_HANDLER = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
-LOGGING = {
-    "formatters": {"generic": {"format": "%(asctime)s %(levelname)s %(message)s"}},
-    "handlers": {"console": _HANDLER, "access": _HANDLER},
-}
 STOP_WITHIN = 9  # seconds that running requests get when the server is told to stop
 
 
@@ -38,12 +32,21 @@ def serve(
     *,
     workers: int,
     threads: int,
+    json_logs: bool,
     greeting: str = "",
 ) -> None:
     """Serve the WSGI application that *load* makes in each worker, until SIGINT or SIGTERM; then let requests finish.
 
     *load* must be picklable. Each worker prints *greeting*, instead of granian's own words, once it takes connections.
     """
+    formatter = {"()": JsonFormatter} if json_logs else {"format": "%(asctime)s %(levelname)s %(message)s"}
+    # All that is said goes to standard error: standard output is the access log's.
+    handler = {"formatter": "generic", "class": "logging.StreamHandler", "stream": "ext://sys.stderr"}
+    logging = {
+        "formatters": {"generic": formatter},
+        "handlers": {"console": handler, "access": handler},
+        "root": {"handlers": ["console"], "level": "WARNING"},
+    }
     server = Granian(
         __name__,
         host,
@@ -56,7 +59,7 @@ def serve(
         blocking_threads=threads,
         backlog=BACKLOG,
         log_level=LogLevels.warning if greeting else LogLevels.info,
-        log_dictconfig=LOGGING,
+        log_dictconfig=logging,
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_WITHIN,
     )

@@ -11,13 +11,16 @@ from flask import Request, current_app, request
 from flask_jwt_extended import current_user
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema as MarshmallowSchema
+from sqlalchemy import text
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
+from mediatheque.extensions import db
 from mediatheque.kit import access, idempotency, rates
 from mediatheque.kit.pages import Listing
 
 DEEPEST = 32
+LONGEST_DELETE = "60s"
 
 View = Callable[..., Any]
 
@@ -79,8 +82,13 @@ class Blueprint(SmorestBlueprint):
         return lambda view: self.refuses(429)(rates.limited(words)(view))
 
     def authorise_admin(self, view: View) -> View:
-        """Only an admin may; the refusal names this blueprint's rows."""
-        return self._guarded(view, "admin", lambda: access.authorise_admin(self.name.replace("_", " ")))
+        """Only an admin may, who gets more time; the refusal names this blueprint's rows."""
+
+        def check() -> None:
+            access.authorise_admin(self.name.replace("_", " "))
+            db.session.execute(text(f"SET LOCAL statement_timeout = '{LONGEST_DELETE}'"))
+
+        return self._guarded(view, "admin", check)
 
     def _guarded(self, view: View, name: str, check: Callable[[], None]) -> View:
         @wraps(view)
