@@ -1,6 +1,7 @@
 """The application, a client, the database; no data."""
 
 import os
+import socket
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -139,6 +140,13 @@ class Client(FlaskClient):
 @pytest.fixture
 def client(app: Flask, connection: Connection) -> FlaskClient:
     return Client(app, app.response_class)
+
+
+@pytest.fixture
+def port() -> str:
+    """A port that nobody listens at."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return str(probe.getsockname()[1])
 
 
 @pytest.fixture

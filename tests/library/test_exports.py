@@ -218,12 +218,6 @@ class TestWhileItIsRead:
         assert client.get("/books/export", buffered=True).status_code == 200
 
 
-@pytest.fixture
-def port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return str(probe.getsockname()[1])
-
-
 class TestServed:
     """By a real server whose only worker has two threads: one of them may export."""
 
