@@ -69,16 +69,16 @@ def test_no_password_token_or_address_is_ever_logged(server, port):
     assert ask(port, "PATCH", "/auth/me", {"current_password": f"{password}!", "name": name}, **signed_in)[0] == 422
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE collections ADD CONSTRAINT odd CHECK (name = '') NOT VALID"))
-        connection.execute(text("ALTER TABLE users ALTER email TYPE varchar(19)"))
-        connection.execute(text("ALTER TABLE users RENAME name TO gone"))
     assert ask(port, "POST", "/collections", shelf, **signed_in)[0] == 500
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE users RENAME name TO gone"))
     assert ask(port, "POST", "/auth/login", login)[0] == 500
-    assert ask(port, "POST", "/auth/register", account | {"email": f"x{address}"})[0] in (422, 500)
+    assert ask(port, "POST", "/auth/register", account | {"email": f"x{address}"})[0] == 500
     engine.dispose()
     process.terminate()
     said = output(process)
     lines = [json.loads(line) for line in said.splitlines()]
-    assert len([line for line in lines if line.get("level") == "error"]) >= 2
+    assert len([line for line in lines if line.get("level") == "error"]) >= 3
     assert len([line for line in lines if "milliseconds" in line]) >= len(asked)
     for secret in (*SECRETS, tokens["token"], tokens["refresh_token"], tokens["token"].split(".")[2]):
         assert secret not in said
