@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from ipaddress import ip_address
 
 import click
+import orjson
 from flask import Flask, current_app
 from flask.cli import AppGroup, ScriptInfo, with_appcontext
 from flask_migrate import upgrade
@@ -17,6 +18,7 @@ from flask_migrate.cli import db as db_cli
 from sqlalchemy import func, select, text
 from sqlalchemy.exc import DBAPIError
 
+from mediatheque import check, personal
 from mediatheque.auth import accounts
 from mediatheque.errors import UNDEFINED_TABLE, diagnosis
 from mediatheque.extensions import db
@@ -272,6 +274,61 @@ def demote(email: str) -> None:
     click.echo(f"{email} is no admin any more.")
 
 
+@users.command("export")
+@click.argument("email")
+def export_user(email: str) -> None:
+    """Print all that is kept of somebody, as JSON."""
+    with sentences():
+        user = accounts.find(email)
+        options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS  # SQLAlchemy's names are more than text
+        exported = orjson.dumps(personal.export(user), option=options)
+    click.echo(exported)
+
+
+@users.command("erase")
+@click.argument("email")
+@click.option("--transfer-to", metavar="EMAIL", help="Who gets the collections, with what others put into them.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase_user(email: str, transfer_to: str | None, yes: bool) -> None:
+    """Delete somebody, and all that is theirs."""
+    with sentences():
+        user = accounts.find(email)
+        heir = accounts.find(transfer_to) if transfer_to else None
+        if heir is user:
+            raise click.ClickException(f"{email} cannot be the heir of {email}.")
+        click.echo(f"{user.name} ({user.email}) has {_counted(personal.counts(user))}.")
+        for table, place, rows in personal.held(user):
+            fate = f"stay, and {heir.name} gets these {place}" if heir else "will be deleted as well"
+            click.echo(f"Others have put {_counted({table: rows})} into these {place}: they {fate}.")
+        if not yes:
+            if not sys.stdin.isatty():
+                raise click.ClickException(f"Erase {email}? Without a terminal to answer at, say --yes.")
+            click.confirm(f"Erase {email}? This cannot be undone.", abort=True)
+        if heir:
+            personal.transfer(user, heir)
+        db.session.delete(user)
+        db.session.commit()
+    click.echo(f"{email} has been erased.")
+
+
+def _counted(rows: dict[str, int]) -> str:
+    """``3 collections, 1 books``; ``nothing``."""
+    return ", ".join(f"{count:,} {table.replace('_', ' ')}" for table, count in rows.items() if count) or "nothing"
+
+
+@click.command("check")
+@with_appcontext
+def check_command() -> None:
+    """Say what is wrong with the configuration; exit status 1 if anything is."""
+    colours = {check.Kind.OK: "green", check.Kind.NOTE: "yellow", check.Kind.WRONG: "red"}
+    found = []
+    for finding in check.findings():
+        found.append(finding.kind)
+        click.echo(f"{click.style(f'{finding.kind:<5}', fg=colours[finding.kind])}  {finding.sentence}")
+    if check.Kind.WRONG in found:
+        sys.exit(1)
+
+
 def init_app(app: Flask) -> None:
-    for command in (db_cli, start, serve_command, users):
+    for command in (db_cli, start, serve_command, users, check_command):
         app.cli.add_command(command)

@@ -69,3 +69,13 @@ def test_a_check_that_cannot_succeed_takes_as_long_as_any_other(app, stored, pas
 @pytest.mark.parametrize("password", ["nobody's password", ""])
 def test_no_password_is_right_where_there_is_no_hash(app, password):
     assert not passwords.matches(None, password)
+
+
+@pytest.mark.parametrize("password", ["password", "PASSWORD", "123456", "qwerty", "philips"])
+def test_the_commonest_are_refused_in_production(make_app, app, settings, password):
+    production = make_app(app.config["SQLALCHEMY_DATABASE_URI"], MEDIATHEQUE_ENV="production")
+    body = {"name": "Ada", "email": "ada@example.org", "password": password}
+    answer = production.test_client().post("/register", json=body)
+    assert answer.status_code == 422
+    assert answer.json["errors"] == {"password": ["Must not be one of the 1,000 commonest passwords."]}
+    assert passwords.accepted(password) == password

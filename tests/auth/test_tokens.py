@@ -9,11 +9,13 @@ import time
 import jwt
 import pytest
 from flask_jwt_extended import create_refresh_token
+from flask_migrate import upgrade
 from sqlalchemy import delete, update
 
 from factories.auth import PASSWORD, UserFactory
 from factories.library import GenreFactory
-from mediatheque.auth import sessions
+from mediatheque.auth import accounts, sessions
+from mediatheque.auth import tokens as tokens_of_auth
 from mediatheque.auth.models import User
 from mediatheque.extensions import db
 
@@ -346,3 +348,34 @@ class TestClaims:
         with app.app_context():
             token = create_refresh_token(str(user.id))
         assert refusal(f"Bearer {token}") == NOT_VALID
+
+
+class TestKeys:
+    OLD, NEW = "the secret of yesterday, long enough for HS256", "the secret of today, which is long enough too"
+
+    @pytest.fixture
+    def tokens(self, make_database, make_app):
+        """A token by each of three keys, the newest last, and a client of an application that knows two of them."""
+        url = make_database("keys")
+        with make_app(url).app_context():
+            upgrade()
+            user = accounts.create("Ada", "ada@example.org", PASSWORD, is_admin=False)
+            started = sessions.begin(user, "the tests")
+            db.session.commit()
+        issued = []
+        for secret in ("the secret of long ago, long enough for HS256", self.OLD, self.NEW):
+            with make_app(url, JWT_SECRET_KEY=secret).app_context():
+                issued.append(tokens_of_auth.issue(started))
+        app = make_app(url, JWT_SECRET_KEY=self.NEW, JWT_PREVIOUS_SECRET_KEY=self.OLD)
+        return issued, app.test_client()
+
+    def test_the_newest_and_the_one_before_are_good_and_no_other(self, tokens):
+        issued, client = tokens
+        answers = [client.get("/auth/me", headers={"Authorization": f"Bearer {token}"}) for token in issued]
+        assert [answer.status_code for answer in answers] == [401, 200, 200]
+        assert answers[0].json["msg"] == NOT_VALID
+
+    def test_new_tokens_are_signed_with_the_newest(self, tokens):
+        _, client = tokens
+        token = client.post("/login", json={"email": "ada@example.org", "password": PASSWORD}).json["token"]
+        assert jwt.decode(token, self.NEW, algorithms=["HS256"], audience="mediatheque")["sid"]

@@ -1,6 +1,8 @@
 """Passwords: what is accepted, how they are hashed and checked."""
 
 import unicodedata
+from functools import cache
+from pathlib import Path
 
 from flask import current_app
 from marshmallow import ValidationError
@@ -19,7 +21,15 @@ def accepted(password: str) -> str:
         raise ValidationError(f"Must have at least {SHORTEST} characters.")
     if len(password.encode()) > LONGEST:
         raise ValidationError(f"Must have at most {LONGEST} bytes in UTF-8.")
+    if current_app.config["MEDIATHEQUE_ENV"] == "production" and password.lower() in _commonest():
+        raise ValidationError("Must not be one of the 1,000 commonest passwords.")
     return password
+
+
+@cache
+def _commonest() -> frozenset[str]:
+    """The commonest that are long enough: from zxcvbn's list (MIT licence), in lower case."""
+    return frozenset((Path(__file__).parent / "common_passwords.txt").read_text().splitlines())
 
 
 def hashed(password: str) -> str:
