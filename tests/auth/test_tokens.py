@@ -353,8 +353,9 @@ class TestClaims:
 class TestKeys:
     OLD, NEW = "the secret of yesterday, long enough for HS256", "the secret of today, which is long enough too"
 
-    @pytest.fixture
-    def tokens(self, make_database, make_app):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def tokens(cls, make_database, make_app):
         """A token by each of three keys, the newest last, and a client of an application that knows two of them."""
         url = make_database("keys")
         with make_app(url).app_context():
@@ -363,10 +364,10 @@ class TestKeys:
             started = sessions.begin(user, "the tests")
             db.session.commit()
         issued = []
-        for secret in ("the secret of long ago, long enough for HS256", self.OLD, self.NEW):
+        for secret in ("the secret of long ago, long enough for HS256", cls.OLD, cls.NEW):
             with make_app(url, JWT_SECRET_KEY=secret).app_context():
                 issued.append(tokens_of_auth.issue(started))
-        app = make_app(url, JWT_SECRET_KEY=self.NEW, JWT_PREVIOUS_SECRET_KEY=self.OLD)
+        app = make_app(url, JWT_SECRET_KEY=cls.NEW, JWT_PREVIOUS_SECRET_KEY=cls.OLD)
         return issued, app.test_client()
 
     def test_the_newest_and_the_one_before_are_good_and_no_other(self, tokens):
