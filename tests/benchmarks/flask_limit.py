@@ -69,10 +69,17 @@ def answer(body: object, status: int = 200) -> Response:
     return Response(shared.dumps(body), status, content_type="application/json")
 
 
+def tagged(body: object, status: int = 200) -> Response:
+    content = shared.dumps(body)
+    return Response(content, status, {"ETag": shared.etag(content)}, content_type="application/json")
+
+
 @app.after_request
 def identify_and_log(response: Response) -> Response:
     id = shared.request_id()
     response.headers["X-Request-ID"] = id
+    for name, value in shared.HEADERS.items():
+        response.headers[name] = value
     route = request.url_rule.rule if request.url_rule else ""
     started = request.environ["benchmark.started"]
     shared.log(id, request.method, route, response.status_code, started, g.get("user_id"))
@@ -84,7 +91,7 @@ def get_book(id: int) -> Response:
     rows = read(ONE_BOOK, id)
     if not rows:
         raise NotFound
-    return answer(shared.book(rows[0]))
+    return tagged(shared.book(rows[0]))
 
 
 @app.get("/books")
@@ -105,39 +112,51 @@ def get_collection(id: int) -> Response:
     rows = read(shared.ONE_COLLECTION, id)
     if not rows:
         raise NotFound
-    return answer(shared.collection(rows[0]))
+    return tagged(shared.collection(rows[0]))
 
 
 @app.post("/books")
 def create_book() -> Response:
     body = request.get_data()
-    user_id = token_subject()
+    subject, session_id = token_claims()
     with writing() as connection:
-        user = connection.execute(shared.USER, (user_id,)).fetchone()
-        if user is None:
+        user = connection.execute(shared.USER, (session_id,)).fetchone()
+        if user is None or str(user[0]) != subject:
             raise Unauthorized
+        user_id, is_admin = user
         g.user_id = user_id
         values = book_values(body)
         shelf = connection.execute(shared.COLLECTION, (values[4],)).fetchone()
         if shelf is None:
             raise UnprocessableEntity
-        if not (shelf[0] or shelf[1] == user_id or user[0]):
+        if not (shelf[0] or shelf[1] == user_id or is_admin):
             raise Forbidden
         try:
             row = connection.execute(shared.NEW_BOOK, (*values, user_id), binary=True).fetchone()
         except ForeignKeyViolation as error:
             raise UnprocessableEntity from error
-    response = answer(shared.book(row), 201)
+    response = tagged(shared.book(row), 201)
     response.headers["Location"] = f"/books/{row[0]}"
     return response
 
 
-def token_subject() -> int:
+REQUIRED = {"require": ["exp", "iat", "nbf", "jti", "iss", "aud"]}
+
+
+def token_claims() -> tuple[str, int]:
+    """The user's id as text, and the session's."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     try:
-        claims = jwt.decode(token, os.environ["JWT_SECRET_KEY"], algorithms=["HS256"], options={"require": ["exp"]})
+        claims = jwt.decode(
+            token,
+            os.environ["JWT_SECRET_KEY"],
+            algorithms=["HS256"],
+            issuer="mediatheque",
+            audience="mediatheque",
+            options=REQUIRED,
+        )
         if scheme == "Bearer" and claims["type"] == "access":
-            return int(claims["sub"])
+            return claims["sub"], int(claims["sid"])
     except (jwt.InvalidTokenError, KeyError, ValueError) as error:
         raise Unauthorized from error
     raise Unauthorized

@@ -15,4 +15,4 @@ def load(module: str) -> Any:
 
 if __name__ == "__main__":
     port, workers, threads = (int(os.environ[name]) for name in ("PORT", "WORKERS", "THREADS"))
-    serve(partial(load, sys.argv[1]), "127.0.0.1", port, workers=workers, threads=threads)
+    serve(partial(load, sys.argv[1]), "127.0.0.1", port, workers=workers, threads=threads, json_logs=True)

@@ -9,12 +9,20 @@ import os
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from hashlib import blake2b
 from typing import Any
 
 import orjson
 
 # One generic plan for each statement, as the application's reader has it.
 OPTIONS = "-c timezone=UTC -c plan_cache_mode=force_generic_plan -c jit=off -c random_page_cost=1.1"
+
+HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
 
 PAGE = 1000  # rows, unless a limit is given
 NESTED = 1000  # books, and movies, of a collection
@@ -56,7 +64,9 @@ FROM collections c,
     ) b
 WHERE c.id = %s
 """
-USER = "SELECT is_admin FROM users WHERE id = %s"
+USER = """
+SELECT u.id, u.is_admin FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = %s AND s.expires_at > now()
+"""
 COLLECTION = "SELECT is_open, user_id FROM collections WHERE id = %s"
 # The new row and its answer in one statement.
 NEW_BOOK = """
@@ -125,6 +135,10 @@ def collection(row: Sequence[Any]) -> dict[str, Any]:
 
 def dumps(body: object) -> bytes:
     return orjson.dumps(body, option=orjson.OPT_NAIVE_UTC)
+
+
+def etag(body: bytes) -> str:
+    return f'"{blake2b(body, digest_size=12).hexdigest()}"'
 
 
 def link(given: str, last_id: int) -> str:

@@ -40,7 +40,7 @@ def rows(statement: str, *values: int) -> list[tuple[Any, ...]]:
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
     started = time.perf_counter()
     id = shared.request_id()
-    headers = [("Content-Type", "application/json"), ("X-Request-ID", id)]
+    headers = [("Content-Type", "application/json"), ("X-Request-ID", id), *shared.HEADERS.items()]
     path = environ["PATH_INFO"]
     status, route, body = 404, "", b"{}"
     if path == "/books":
@@ -55,6 +55,7 @@ def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable
         found = rows(ONE_BOOK, int(path[7:]))
         if found:
             status, route, body = 200, "/books/<int:id>", shared.dumps(shared.book(found[0]))
+            headers.append(("ETag", shared.etag(body)))
     headers.append(("Content-Length", str(len(body))))
     start_response("200 OK" if status == 200 else "404 NOT FOUND", headers)
     shared.log(id, environ["REQUEST_METHOD"], route, status, started)
