@@ -7,7 +7,7 @@ import pytest
 
 from mediatheque import config
 
-SECRET = "s" * 32
+SECRET = "0123456789abcdef" * 2
 
 
 @pytest.fixture(autouse=True)
@@ -93,6 +93,12 @@ def test_options_in_the_url_are_kept():
         ({"PORT": "http"}, "PORT must be a whole number from 1 to 65535, not http."),
         ({"PORT": "70000"}, "PORT must be a whole number from 1 to 65535, not 70000."),
         ({"BCRYPT_LOG_ROUNDS": "3"}, "BCRYPT_LOG_ROUNDS must be a whole number from 4 to 31, not 3."),
+        ({"RATELIMIT_ENABLED": "perhaps"}, "RATELIMIT_ENABLED must be one of 1, true, on, 0, false, off, not perhaps."),
+        ({"RATELIMIT_WRITES": "often"}, "RATELIMIT_WRITES must be a rate like 100 per minute, not often."),
+        ({"RATELIMIT_STORAGE_URI": "disk"}, "RATELIMIT_STORAGE_URI must begin with memory://, redis://, "),
+        ({"CORS_ORIGINS": "*"}, "CORS_ORIGINS must hold origins like https://shelves.example.org, not *."),
+        ({"TRUSTED_PROXIES": "11"}, "TRUSTED_PROXIES must be a whole number from 0 to 10, not 11."),
+        ({"JWT_ACCESS_TOKEN_EXPIRES": "0"}, "JWT_ACCESS_TOKEN_EXPIRES must be a whole number from 1 to "),
         ({"DATABASE_URL": "mysql://localhost/db"}, "DATABASE_URL must begin with postgresql://, "),
         ({"DATABASE_URL": "secret"}, "DATABASE_URL must be a URL like postgresql://"),
         ({"DATABASE_READ_URL": "postgresql://a:b:c:d"}, "DATABASE_READ_URL must be a URL like postgresql://"),
@@ -117,6 +123,9 @@ class TestProduction:
             ({"DATABASE_URL": ""}, "DATABASE_URL must be set in production"),
             ({"JWT_SECRET_KEY": ""}, "JWT_SECRET_KEY must be set in production"),
             ({"JWT_SECRET_KEY": "s" * 31}, "JWT_SECRET_KEY must have at least 32 bytes in production."),
+            ({"JWT_SECRET_KEY": "abcdefg" * 9}, "JWT_SECRET_KEY must not be easy to guess: it has 7 different"),
+            ({"JWT_PREVIOUS_SECRET_KEY": "s" * 31}, "JWT_PREVIOUS_SECRET_KEY must have at least 32 bytes"),
+            ({"FLASK_DEBUG": "1"}, "FLASK_DEBUG must be off in production"),
         ],
     )
     def test_does_not_start_without(self, missing, sentence):

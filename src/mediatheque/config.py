@@ -23,6 +23,7 @@ from mediatheque.kit import postgres
 
 ROOT = Path(__file__).parents[2]
 SHORTEST_SECRET = 32  # bytes: what HS256 asks for (RFC 7518, 3.2)
+FEWEST_CHARACTERS = 8  # different ones, of a secret: 32 random bytes in hexadecimal have 15 or 16
 LARGEST_BODY = 1024 * 1024  # bytes
 ISSUER = "mediatheque"  # of access tokens, and who takes them
 
@@ -59,6 +60,8 @@ def load(overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
     if environment not in ("development", "production"):
         raise SettingError(f"MEDIATHEQUE_ENV must be development or production, not {environment}.")
     production = environment == "production"
+    if production and settings.get("FLASK_DEBUG", "0").lower() not in ("0", "false", "no"):  # as Flask reads it
+        raise SettingError("FLASK_DEBUG must be off in production: it shows the program's inside to everybody.")
     instance = Path(settings.get("MEDIATHEQUE_INSTANCE", ROOT / "instance")).absolute()
     embedded = "DATABASE_URL" not in settings
     if embedded and production:
@@ -217,6 +220,8 @@ def _long_enough(name: str, secret: str, *, production: bool) -> str:
             raise SettingError(f"{name} must have at least {SHORTEST_SECRET} bytes in production.")
         log.warning("%s has fewer than %s bytes: good enough for development only.", name, SHORTEST_SECRET)
         warnings.simplefilter("ignore", InsecureKeyLengthWarning)
+    if production and len(set(secret)) < FEWEST_CHARACTERS:
+        raise SettingError(f"{name} must not be easy to guess: it has {len(set(secret))} different characters.")
     return secret
 
 
