@@ -19,6 +19,7 @@ from sqlalchemy import delete, func, insert, select
 
 from mediatheque.auth.models import Session, User
 from mediatheque.extensions import db
+from mediatheque.kit.models import BIGINT_MAX
 
 GRACE = timedelta(seconds=10)
 MOST = 100  # sessions of one user; a login beyond ends the oldest
@@ -93,6 +94,8 @@ def of(user_id: int) -> list[Session]:
 
 def end(user_id: int, *, only: int | None = None, but: int | None = None) -> int:
     """End the sessions of a user, or *only* that one, or all *but* that one; how many there were."""
+    if only is not None and only > BIGINT_MAX:
+        return 0
     ended = delete(Session).where(Session.user_id == user_id)
     if only is not None:
         ended = ended.where(Session.id == only)
