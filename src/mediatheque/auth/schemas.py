@@ -49,6 +49,8 @@ class UserSchema(Schema):
         metadata={
             "format": "password",
             "minLength": passwords.SHORTEST,
+            "maxLength": passwords.LONGEST,
+            "pattern": "^[^\\u0000-\\u001f\\u007f-\\u009f]*$",
             "description": f"At most {passwords.LONGEST} bytes of UTF-8.",
         },
     )

@@ -187,7 +187,7 @@ class Blueprint(SmorestBlueprint):
                 errors |= {429}
             condition = self._condition(rule, method, view)
             if condition:
-                operation["parameters"] = [{"in": "header", "schema": {"type": "string"}, **condition}]
+                operation["parameters"] = [{"in": "header", "schema": {"type": "string"}} | condition]
                 errors |= {"get": {304}, "post": {422}}.get(method, {412})
             name = endpoint if method != "put" or len(methods) == 1 else f"{endpoint}_by_put"
             doc["manual_doc"] = {
@@ -199,7 +199,7 @@ class Blueprint(SmorestBlueprint):
                 },
             }
 
-    def _condition(self, rule: str, method: str, view: View) -> dict[str, str] | None:
+    def _condition(self, rule: str, method: str, view: View) -> dict[str, Any] | None:
         """The header that a request of a single row, or for a new one, may be made conditional by."""
         if not self.remembers:
             return None
@@ -208,8 +208,6 @@ class Blueprint(SmorestBlueprint):
                 return {"name": "If-None-Match", "description": "The ETag of what the client has: 304 if it is that."}
             return {"name": "If-Match", "description": "The ETag of what the client has seen: 412 if it has changed."}
         if method == "post" and view.access != "public":  # type: ignore[attr-defined]
-            description = (
-                "Any text of up to 200 characters: the same request with the same key is made once in 24 hours."
-            )
-            return {"name": idempotency.HEADER, "description": description}
+            description = "Any text of the client's: the same request with the same key is made once in 24 hours."
+            return {"name": idempotency.HEADER, "description": description, "schema": idempotency.SCHEMA}
         return None

@@ -18,6 +18,7 @@ from mediatheque.kit.models import Base
 
 HEADER = "Idempotency-Key"
 LONGEST = 200  # characters
+SCHEMA = {"type": "string", "minLength": 1, "maxLength": LONGEST, "pattern": "^[ -~]*$"}
 KEPT = timedelta(hours=24)
 SWEPT = 10  # keys that are too old, deleted with each new one
 

@@ -62,7 +62,7 @@ class Converter(OpenAPIConverter):
             return dict(super().schema2jsonschema(schema))  # type: ignore[no-untyped-call]
         if schema.only is not None:
             described = dict(super().schema2jsonschema(schema))  # type: ignore[no-untyped-call]
-            return described | ({"minProperties": 1} if schema.partial else {})
+            return described | ({"minProperties": 1 + len(described.get("required", ()))} if schema.partial else {})
         properties = {name: self._member(schema, name) for name in schema.dump_fields}
         return {
             "type": "object",
