@@ -19,14 +19,13 @@ from mediatheque.kit.logs import this_request
 from mediatheque.kit.models import Base, no_row
 from mediatheque.kit.openapi import PROBLEM
 from mediatheque.kit.postgres import PostgresError
-from mediatheque.kit.schemas import sentence, shown
+from mediatheque.kit.schemas import MOST_ERRORS, sentence, shown
 
 log = logging.getLogger(__name__)
 
 Errors = dict[str, list[str]]
 
 HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 503: {"Retry-After": "2"}}  # seconds
-MOST_ERRORS = 100
 NOT_VALID = "Token is not valid"
 UNDEFINED_TABLE = "42P01"
 COLLISIONS = ("40P01", "40001", "55P03")  # deadlock, serialisation failure, lock not available

@@ -3,6 +3,7 @@
 import http.client
 import io
 import json
+import time
 from contextlib import closing
 
 import pytest
@@ -25,6 +26,13 @@ def post(client, sign_in):
         return client.post("/genres", data=body, content_type=content_type, **options)
 
     return post
+
+
+def largest(part, opening=b"[", closing=b"1]"):
+    """A body of almost 1 MiB that holds *part* again and again; ``%d`` in it is a number."""
+    count = (LIMIT - 100) // len(part % 100_000 if b"%d" in part else part)
+    parts = (part % (100_000 + n) for n in range(count)) if b"%d" in part else [part] * count
+    return opening + b"".join(parts) + closing
 
 
 def nested(levels, kind="[]"):
@@ -175,3 +183,34 @@ def test_chunked_bodies_are_read_whole_or_refused_by_a_real_server(app):
             answer = connection.getresponse()
             assert (answer.status, json.loads(answer.read())["status"]) == (status, status)
             connection.close()
+
+
+class TestManyMembers:
+    @pytest.mark.parametrize(
+        ("body", "status", "message"),
+        [
+            (largest(b'"m%d":1,', b"{", b'"m":1}'), 422, "Must not be given: there is no such writable member."),
+            (largest(b'"m%d":1,', b"{", b'"genre":1}'), 422, "Must be text."),
+            (largest(b"1,"), 422, "Must be a JSON object."),
+            (largest(b'"",'), 422, "Must be a JSON object."),
+            (largest(b"[],"), 400, None),
+            (largest(b"{},"), 400, None),
+            (largest(b"[" * 30 + b"]" * 30 + b","), 400, None),
+            (largest(b'{"a":' * 30 + b"1" + b"}" * 30 + b","), 400, None),
+            (largest(b'{"genre":["[{"]},'), 400, None),
+        ],
+        ids=lambda value: value[:40].decode() if isinstance(value, bytes) else None,
+    )
+    def test_is_refused_in_no_time_with_no_more_than_100_errors(self, post, body, status, message):
+        seconds = []
+        for _ in range(3):
+            began = time.perf_counter()
+            answer = post(body)
+            seconds.append(time.perf_counter() - began)
+        assert answer.status_code == status, answer.json
+        if status == 422:
+            assert [message] in answer.json["errors"].values()
+            assert len(answer.json["errors"]) <= 100
+        else:
+            assert answer.json["detail"] == "The body is made of more than 10000 objects, arrays or brackets."
+        assert min(seconds) <= 0.2

@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, Boolean, Column, DateTime, Integer, String, i
 from mediatheque.extensions import ma
 from mediatheque.kit.models import BIGINT_MAX, INTEGER_MAX
 
+MOST_ERRORS = 100  # in one answer
 LONGEST_TEXT = 2000  # characters, before they are composed: well beyond all limits of members
 REQUIRED = {"required": "Must be given.", "null": "Must not be null."}
 _LIMITS = {Integer: (-INTEGER_MAX - 1, INTEGER_MAX), BigInteger: (-BIGINT_MAX - 1, BIGINT_MAX)}
