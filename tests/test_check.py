@@ -120,7 +120,11 @@ def test_what_loses_acknowledged_writes_is_wrong(check, make_database, make_app)
     ],
 )
 def test_a_setting_that_cannot_be_used_is_named(url, setting, value):
-    settings = {"JWT_SECRET_KEY": "0123456789abcdef" * 2, "DATABASE_URL": url.render_as_string(hide_password=False), **PRODUCTION}
+    settings = {
+        "JWT_SECRET_KEY": "0123456789abcdef" * 2,
+        "DATABASE_URL": url.render_as_string(hide_password=False),
+        **PRODUCTION,
+    }
     done = subprocess.run(
         [sys.executable, "-m", "flask", "check"],
         cwd=config.ROOT,
