@@ -2,11 +2,13 @@
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from urllib.request import urlopen
 
 from flask_migrate import upgrade
@@ -18,13 +20,13 @@ PATIENCE = 30  # seconds
 
 
 @contextmanager
-def flask(*command, instance, **settings):
-    """A running command of the application; standard output and error in one pipe. It is killed if it goes on."""
+def flask(*command, instance, log=subprocess.PIPE, **settings):
+    """A running command of the application; standard output and error in *log*. It is killed if it goes on."""
     with subprocess.Popen(
         [sys.executable, "-m", "flask", *command],
         cwd=config.ROOT,
         env=os.environ | {"MEDIATHEQUE_INSTANCE": str(instance), "BCRYPT_LOG_ROUNDS": "4", **settings},
-        stdout=subprocess.PIPE,
+        stdout=log,
         stderr=subprocess.STDOUT,
         text=True,
         # Where the tests run in the background Ctrl-C may be ignored, which children inherit.
@@ -59,6 +61,21 @@ def serving(make_database, make_app, port, **settings):
     with flask("serve", instance="", **settings) as process:
         wait_for(lambda: answers(port))
         yield process
+
+
+def children(process):
+    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
+
+
+def is_running(pid):
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
+    return False
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return str(probe.getsockname()[1])
 
 
 def answers(port):

@@ -6,7 +6,7 @@ import re
 import signal
 import socket
 import time
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import pytest
 
 from mediatheque.serve import STOP_WITHIN
-from processes import PATIENCE, answers, flask, output, serving, wait_for
+from processes import PATIENCE, answers, children, flask, free_port, is_running, output, serving, wait_for
 
 
 @pytest.fixture
@@ -119,16 +119,6 @@ def test_a_setting_that_cannot_be_read_is_a_sentence(instance):
     with flask("start", instance=instance, PORT="http") as process:
         assert output(process) == "Error: PORT must be a whole number from 1 to 65535, not http.\n"
         assert process.returncode == 1
-
-
-def children(process):
-    return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
-
-
-def is_running(pid):
-    with suppress(OSError):
-        return Path(f"/proc/{pid}/stat").read_text().split()[2] != "Z"
-    return False
 
 
 class TestServe:
