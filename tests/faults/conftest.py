@@ -1,0 +1,62 @@
+"""A PostgreSQL that may be stopped, a database in it, and where figures are written down."""
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from faults.cluster import Cluster
+from faults.figures import REPORT, Results
+
+RESULTS = pytest.StashKey[Results]()
+VERSION = pytest.StashKey[str]()
+
+
+def pytest_configure(config):
+    config.stash[RESULTS] = Results()
+
+
+def pytest_sessionfinish(session, exitstatus):
+    results = session.config.stash[RESULTS]
+    if session.config.getoption("--full") and exitstatus == 0 and results.are_complete():
+        REPORT.write_text(results.report(session.config.stash[VERSION]))
+
+
+@pytest.fixture
+def results(request):
+    return request.config.stash[RESULTS]
+
+
+@pytest.fixture
+def reached(results):
+    """Writes down what a figure's test has reached, a sentence."""
+    return results.reach
+
+
+@pytest.fixture
+def missed(results):
+    """Expects, and writes down, that a figure is missed without that guard."""
+    return results.miss
+
+
+@pytest.fixture
+def choose(request):
+    """Of two numbers the first in the short form, the second in the full one."""
+    return lambda short, full: full if request.config.getoption("--full") else short
+
+
+@pytest.fixture(scope="session")
+def cluster(request, make_app):
+    with TemporaryDirectory(prefix="faults-") as folder:
+        Path(folder).chmod(0o755)  # PostgreSQL's user must get in
+        cluster = Cluster(Path(folder), make_app)
+        with cluster.connect("postgres") as connection:
+            request.config.stash[VERSION] = connection.execute("SHOW server_version").fetchone()[0].split()[0]
+        yield cluster
+        cluster.stop()
+
+
+@pytest.fixture
+def database(cluster):
+    with cluster.database() as database:
+        yield database
