@@ -5,7 +5,10 @@ PYTHON ?= python3
 VENV = .venv/bin/python
 PIP_INSTALL = $(VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
 
-.PHONY: run serve test bench lock docs
+# What the tests of deploy/nginx.conf need; Debian hides it from who is not root.
+NGINX = $(shell PATH="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin" command -v nginx)
+
+.PHONY: run serve test test-faults bench lock docs
 
 run: .venv/run .env  ## Serve on http://127.0.0.1:8080; PORT=9000 and HOST=0.0.0.0 move it.
 	@$(VENV) -m flask start
@@ -17,9 +20,15 @@ test: .venv/test  ## Everything that must be green.
 	@$(VENV) -m ruff check .
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m mypy
-	@$(VENV) -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term
+	@$(VENV) -m pytest --numprocesses auto --dist loadgroup --cov --cov-report=term \
+		$(if $(NGINX),,--ignore tests/faults/test_nginx.py)
 	@$(VENV) -m pytest --numprocesses auto --dist loadgroup --driver psycopg2 --ignore tests/kit/test_postgres.py \
 		tests/auth tests/library tests/contract tests/kit
+	@$(if $(NGINX),,echo "deploy/nginx.conf was not tested, for want of nginx: apt install nginx-light, or brew install nginx.")
+
+test-faults: .venv/test  ## The faults with their full figures, in ten minutes: docs/reliability.md.
+	@$(if $(NGINX),,echo "nginx is missing: apt install nginx-light, or brew install nginx." >&2; exit 1)
+	@$(VENV) -m pytest tests/faults --full
 
 bench: .venv-bench/done  ## Measure beside the limits and a peer: docs/benchmarks.md. ONLY=one,page measures a part.
 	@PYTHONPATH=src:tests .venv-bench/bin/python -m benchmarks.run $(if $(ONLY),--only $(ONLY))

@@ -82,8 +82,9 @@ class Load:
     They keep to the pace whatever comes back, unless all of them wait for answers.
     """
 
-    def __init__(self, port, headers, *, rate, reading=False):
-        self.port, self.headers, self.rate, self.reading = int(port), headers, rate, reading
+    def __init__(self, port, headers, *, rate, reading=False, timeout=10):
+        self.port, self.headers, self.rate = int(port), headers, rate
+        self.reading, self.timeout = reading, timeout
         self.samples, self.numbers, self.over = [], count(), threading.Event()
         self.threads = [threading.Thread(target=self.run) for _ in range(THREADS)]
 
@@ -105,10 +106,10 @@ class Load:
             begun = time.monotonic()
             name = str(UUID(int=random.getrandbits(128)))
             if self.reading and number % 2:
-                method, answer = "GET", ask(self.port, "GET", "/genres?limit=1")
+                method, answer = "GET", ask(self.port, "GET", "/genres?limit=1", timeout=self.timeout)
             else:
                 method, headers = "POST", {**self.headers, "Idempotency-Key": name}
-                answer = ask(self.port, "POST", "/genres", {"genre": name}, headers)
+                answer = ask(self.port, "POST", "/genres", {"genre": name}, headers, timeout=self.timeout)
             self.samples.append(Sample(method, name, begun, answer))
 
     @property

@@ -6,8 +6,6 @@ from contextlib import closing, suppress
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
-import pytest
-
 from faults.clients import LOST, Answer, statuses, together
 from faults.figures import Figure, demand
 from faults.servers import running
@@ -22,8 +20,6 @@ SIZE = 100  # MB
 GROWTH = 10  # MB
 AT_ONCE = 10  # clients
 PIECE = b"." * MEGABYTE
-
-pytestmark = pytest.mark.xdist_group("bodies")
 
 
 def send(port, headers, size, *, chunked):

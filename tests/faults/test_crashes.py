@@ -3,8 +3,6 @@
 import random
 import signal
 
-import pytest
-
 from faults.clients import Load
 from faults.figures import Figure, demand
 from faults.servers import running
@@ -15,8 +13,6 @@ SERVER = Figure(
 )
 DATABASE = Figure(2, "PostgreSQL stopped at once (`-m immediate`) under 40 writes a second", "the same")
 RATE = 40  # writes a second
-
-pytestmark = pytest.mark.xdist_group("crashes")
 
 
 def everything_is_there(database, load):

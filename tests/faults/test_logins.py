@@ -5,8 +5,6 @@ from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
 
-import pytest
-
 from faults.clients import ask, statuses, together
 from faults.figures import Figure, demand
 from faults.servers import running
@@ -20,8 +18,6 @@ TIMES = Figure(11, "login times, 300 samples each, known and unknown address", "
 PASSWORD = "a long password"
 OTHERS = 10
 MOST_HASHES = 10
-
-pytestmark = pytest.mark.xdist_group("logins")
 
 
 def register(port, name):

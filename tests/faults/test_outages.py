@@ -2,8 +2,6 @@
 
 import time
 
-import pytest
-
 from faults.clients import Load, ask, statuses
 from faults.figures import Figure, demand, within
 from faults.servers import running
@@ -18,8 +16,6 @@ STOPPED = Figure(
 )
 RATE = 30  # requests a second
 RECOVERY = 3  # seconds
-
-pytestmark = pytest.mark.xdist_group("outages")
 
 
 def recovered(load, since):

@@ -3,8 +3,6 @@
 import json
 from uuid import uuid4
 
-import pytest
-
 from faults.clients import ask, statuses, together
 from faults.figures import Figure, demand
 from faults.servers import running
@@ -12,8 +10,6 @@ from faults.servers import running
 PATCHES = Figure(12, "50 parallel PATCHes with one ETag", "one 200, 49 times 412")
 POSTS = Figure(13, "100 parallel POSTs with one key", "one row, one body")
 CHANGES, REPEATS = 50, 100
-
-pytestmark = pytest.mark.xdist_group("races")
 
 
 def lets_one_change(database, rounds, *patches):

@@ -5,8 +5,6 @@ import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-import pytest
-
 from faults.clients import ask, statuses
 from faults.figures import Figure, demand
 from faults.servers import running
@@ -20,8 +18,6 @@ CREATE FUNCTION sleep() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_sl
 CREATE TRIGGER slow BEFORE INSERT ON genres FOR EACH ROW EXECUTE FUNCTION sleep()
 """
 SLEEPING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
-
-pytestmark = pytest.mark.xdist_group("waiting")
 
 
 def finishes_what_it_has_begun(database, seconds, *patches):

@@ -3,8 +3,6 @@
 import time
 from uuid import uuid4
 
-import pytest
-
 from faults.clients import ask, statuses, together
 from faults.figures import Figure, demand
 from faults.servers import running
@@ -12,8 +10,6 @@ from faults.servers import running
 POOL = Figure(5, "every connection of the pool held", "503 with Retry-After within 3 s, recovery at once")
 ROW = Figure(6, "another session holds the row for 30 s", "503 within 4 s, other rows go on")
 AT_ONCE = 1  # second
-
-pytestmark = pytest.mark.xdist_group("waiting")
 
 
 def does_not_wait_for_connections(database, times, *patches):
