@@ -7,7 +7,7 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
 from itertools import count
 from typing import NamedTuple
 from uuid import UUID
@@ -39,7 +39,8 @@ def ask(port, method, path, body=None, headers=None, *, timeout=10, source="127.
     try:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout, source_address=(source, 0))
         with closing(connection) as client:
-            client.request(method, path, body, given)
+            with suppress(BrokenPipeError, ConnectionResetError):  # who refuses a body answers before it is sent
+                client.request(method, path, body, given)
             response = client.getresponse()
             names = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, names, response.read(), time.monotonic() - begun)

@@ -16,10 +16,14 @@ def pytest_configure(config):
     config.stash[RESULTS] = Results()
 
 
-def pytest_sessionfinish(session, exitstatus):
-    results = session.config.stash[RESULTS]
-    if session.config.getoption("--full") and exitstatus == 0 and results.are_complete():
-        REPORT.write_text(results.report(session.config.stash[VERSION]))
+def pytest_terminal_summary(terminalreporter, exitstatus, config):
+    results = config.stash[RESULTS]
+    if config.getoption("--full"):
+        if exitstatus == 0 and results.are_complete():
+            REPORT.write_text(results.report(config.stash[VERSION]))
+            terminalreporter.write_line(f"{REPORT} has been written.")
+        else:
+            terminalreporter.write_line(f"{REPORT} has not been written: not all figures were tested and reached.")
 
 
 @pytest.fixture
