@@ -1,7 +1,6 @@
 """The application, a client, the database; no data."""
 
 import os
-import socket
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from typing import Any
@@ -20,6 +19,7 @@ from mediatheque import config, create_app
 from mediatheque.auth.models import User
 from mediatheque.extensions import db
 from mediatheque.kit import postgres, statements
+from processes import free_port
 
 Headers = dict[str, str]
 
@@ -146,8 +146,7 @@ def client(app: Flask, connection: Connection) -> FlaskClient:
 @pytest.fixture
 def port() -> str:
     """A port that nobody listens at."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return str(probe.getsockname()[1])
+    return free_port()
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from urllib.request import urlopen
 import pytest
 
 from mediatheque.serve import STOP_WITHIN
-from processes import PATIENCE, answers, children, flask, free_port, is_running, output, serving, wait_for
+from processes import PATIENCE, answers, children, flask, is_running, output, serving, wait_for
 
 
 @pytest.fixture
