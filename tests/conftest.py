@@ -35,7 +35,7 @@ if SERVER is not None:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--driver", default="psycopg", choices=("psycopg", "psycopg2"), help="The driver to test with.")
-    parser.addoption("--full", action="store_true", help="Test faults with the full figures, which takes long.")
+    parser.addoption("--full", action="store_true", help="The full figures, not their short form.")
 
 
 @pytest.fixture(scope="session")

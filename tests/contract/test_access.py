@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
-from sqlalchemy import Connection, select
 
-from contract.resources import DOCUMENT, FACTORIES, LISTINGS, ROUTES
+from contract.resources import DOCUMENT, FACTORIES, LISTINGS, ROUTES, Key, all_rows
 from factories.auth import PASSWORD, UserFactory
 from factories.library import CollectionFactory
 from mediatheque.auth import sessions, tokens
-from mediatheque.auth.models import LoginCount, Session, User
+from mediatheque.auth.models import Session, User
 from mediatheque.extensions import db
 from mediatheque.kit.blueprint import Blueprint
 from mediatheque.kit.models import Base
@@ -20,8 +19,6 @@ from mediatheque.library.models import Collection
 
 MISSING = 999_999_999  # an id that no row has
 LEFT_OUT = "·"
-
-Key = tuple[str, int]  # a table and an id
 
 
 class Line(NamedTuple):
@@ -217,14 +214,6 @@ def request_of(line: Line, asker: Asker) -> Asked:
     if example(line.method, line.path) or line.access == "member":
         return of_account(line, asker)
     return Asked(line.path.replace("<path:name>", "swagger-ui.css"), {})
-
-
-def all_rows(connection: Connection) -> dict[Key, dict[str, Any]]:
-    """Every row of every table; without the counts of logins, which a valid one changes as well."""
-    tables = [table for table in Base.metadata.tables.values() if table is not LoginCount.__table__]
-    return {
-        (table.name, row["id"]): dict(row) for table in tables for row in connection.execute(select(table)).mappings()
-    }
 
 
 def with_what_hangs_on(rows: dict[Key, dict[str, Any]], keys: set[Key]) -> set[Key]:
