@@ -6,7 +6,6 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from flask import current_app
-from limits.storage import storage_from_string
 from sqlalchemy import Connection, Engine, select, text
 from sqlalchemy.exc import DBAPIError
 
@@ -14,6 +13,7 @@ from mediatheque.auth import accounts
 from mediatheque.auth.models import User
 from mediatheque.extensions import db
 from mediatheque.health import newest_revision
+from mediatheque.kit.rates import storage
 
 OLDEST = 130000  # PostgreSQL 13, the first with normalize()
 CLOCKS = 5  # seconds that two may differ by
@@ -52,7 +52,7 @@ def _rates() -> Iterator[Finding]:
     if not settings["RATELIMIT_ENABLED"]:
         yield Finding(Kind.NOTE, "RATELIMIT_ENABLED is off: anybody may register and sign in as often as they like.")
     elif not uri.startswith("memory:"):
-        answers = storage_from_string(uri).check()
+        answers = storage(uri).check()
         sentence = "answers" if answers else "does not answer: rates are not limited"
         yield Finding(Kind.OK if answers else Kind.WRONG, f"The Redis of RATELIMIT_STORAGE_URI {sentence}.")
     elif settings["WORKERS"] > 1:

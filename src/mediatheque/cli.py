@@ -322,9 +322,10 @@ def check_command() -> None:
     """Say what is wrong with the configuration; exit status 1 if anything is."""
     colours = {check.Kind.OK: "green", check.Kind.NOTE: "yellow", check.Kind.WRONG: "red"}
     found = []
-    for finding in check.findings():
-        found.append(finding.kind)
-        click.echo(f"{click.style(f'{finding.kind:<5}', fg=colours[finding.kind])}  {finding.sentence}")
+    with sentences():
+        for finding in check.findings():
+            found.append(finding.kind)
+            click.echo(f"{click.style(f'{finding.kind:<5}', fg=colours[finding.kind])}  {finding.sentence}")
     if check.Kind.WRONG in found:
         sys.exit(1)
 

@@ -11,6 +11,7 @@ from datetime import timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
+from urllib.parse import urlsplit
 
 from click import ClickException
 from dotenv import dotenv_values
@@ -131,16 +132,20 @@ def _origins(settings: Mapping[str, str]) -> list[str]:
     """The origins whose pages may use the API, as browsers send them: ``https://shelves.example.org``."""
     origins = settings.get("CORS_ORIGINS", "").split()
     for origin in origins:
-        if not re.fullmatch(r"https?://[^/?#*\s]+", origin):
+        if not re.fullmatch(
+            r"https?://[A-Za-z0-9.-]+(:[0-9]+)?", origin
+        ):  # nothing that flask-cors takes for a pattern
             raise SettingError(f"CORS_ORIGINS must hold origins like https://shelves.example.org, not {origin}.")
     return origins
 
 
 def _storage(name: str, settings: Mapping[str, str]) -> str:
     uri = settings.get(name, "memory://")
-    if not uri.startswith(("memory://", "redis://", "rediss://", "redis+unix://")):
-        raise SettingError(f"{name} must begin with memory://, redis://, rediss:// or redis+unix://.")
-    return uri
+    with suppress(ValueError):  # a port that is none
+        parts = urlsplit(uri)
+        if parts.scheme in ("memory", "redis", "rediss", "redis+unix") and parts.port != 0:
+            return uri
+    raise SettingError(f"{name} must be memory:// or like redis://host:6379, rediss://… or redis+unix://….")
 
 
 def _rate(name: str, settings: Mapping[str, str]) -> RateLimitItem | None:

@@ -116,6 +116,22 @@ def test_counts_name_nobody(log_in, user, connection):
         assert not {user.email.encode(), b"192.0.2.1"} & {key}
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("::ffff:192.0.2.1", "::ffff:192.0.2.2", False),
+        ("::ffff:192.0.2.1", "192.0.2.1", True),
+        ("192.0.2.1:1234", "192.0.2.1:4321", True),
+        ("192.0.2.1:1234", "192.0.2.2:1234", False),
+        ("2001:db8::1", "2001:db8::2", True),
+        ("2001:db8::1", "2001:db8:1::1", False),
+    ],
+)
+def test_a_client_is_an_address_or_a_network(log_in, one, other, same):
+    fail(log_in, 5, client_at=one)
+    assert log_in(client_at=other).status_code == (429 if same else 401)
+
+
 def test_counts_that_are_over_are_swept_with_a_login(log_in, connection):
     LoginCountFactory.create_batch(3)
     connection.execute(update(LoginCount).values(ends_at=func.now() - timedelta(seconds=1)))

@@ -4,6 +4,7 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+import bcrypt
 import pytest
 from flask_migrate import upgrade
 from sqlalchemy import func, select, text, update
@@ -257,12 +258,21 @@ class TestMe:
         assert errors is None or answer.json["errors"] == errors
         assert connection.execute(row).one() == before
 
-    def test_counts_wrong_passwords_as_failed_logins(self, client, user, log_in):
-        headers = bearer(log_in())
+    def test_counts_wrong_passwords_for_the_session(self, client, user, log_in):
+        stolen, other = bearer(log_in()), bearer(log_in())
         body = {"name": "Ada King", "current_password": "wrong"}
-        answers = [client.patch("/auth/me", json=body, headers=headers).status_code for _ in range(6)]
+        answers = [client.patch("/auth/me", json=body, headers=stolen).status_code for _ in range(6)]
         assert answers == [422] * 5 + [429]
-        assert client.post("/login", json={"email": user.email, "password": PASSWORD}).status_code == 429
+        body["current_password"] = PASSWORD
+        assert client.patch("/auth/me", json=body, headers=stolen).status_code == 429
+        assert client.patch("/auth/me", json=body, headers=other).status_code == 200
+
+    def test_can_be_changed_while_others_guess(self, client, user, log_in):
+        mine = bearer(log_in())
+        for _ in range(6):
+            client.post("/login", json={"email": user.email, "password": "wrong"})
+        body = {"password": "a new password", "current_password": PASSWORD}
+        assert client.patch("/auth/me", json=body, headers=mine).status_code == 200
 
     def test_can_be_deleted_with_all_that_is_ones_own(self, client, user, log_in, is_alive, connection):
         tokens = log_in()
@@ -285,6 +295,39 @@ def test_a_password_that_is_changed_meanwhile_begins_no_session(app, user, conne
         accounts.db.session.expunge(known)
         connection.execute(text("UPDATE users SET password = 'another hash' WHERE id = :id"), {"id": user.id})
         assert accounts.sessions.begin(known, "the tests") is None
+
+
+def test_a_login_waits_for_a_change_of_the_password_and_fails(make_database, make_app):
+    app = make_app(make_database("changed"))
+    with app.app_context():
+        upgrade()
+        user = accounts.create("Ada", "ada@example.org", PASSWORD, is_admin=False)
+        accounts.db.session.commit()
+        accounts.set_password(user, "a new password")
+        accounts.db.session.flush()
+        with ThreadPoolExecutor(1) as threads:
+            body = {"email": "ada@example.org", "password": PASSWORD}
+            login = threads.submit(lambda: app.test_client().post("/login", json=body))
+            with pytest.raises(TimeoutError):
+                login.result(0.5)
+            accounts.db.session.commit()
+            assert login.result(5).status_code == 401
+        assert accounts.db.session.scalar(select(func.count(Session.id))) == 0
+
+
+def test_a_login_brings_the_hash_to_the_cost_that_is_set(client, user, connection):
+    known = bcrypt.hashpw(PASSWORD.encode(), bcrypt.gensalt(5)).decode()
+    connection.execute(update(User).where(User.id == user.id).values(password=known))
+    for _ in range(2):
+        assert client.post("/login", json={"email": user.email, "password": PASSWORD}).status_code == 200
+        assert connection.scalar(select(User.password)).startswith("$2b$04$")
+
+
+def test_sessions_that_are_over_are_deleted_with_anybodys_login(log_in, connection):
+    SessionFactory.create_batch(3)
+    connection.execute(update(Session).values(expires_at=func.now()))
+    log_in()
+    assert connection.scalar(select(func.count(Session.id))) == 1
 
 
 def test_the_command_line_ends_sessions_with_a_new_password(app, user, log_in, is_alive):

@@ -31,10 +31,10 @@ logout                      200 401 429 503
 logout_everywhere           200 401 429 503
 list_sessions               200 401 503
 delete_session              200 401 404 429 503
-get_me                      200 401 503
-update_me                    200 400 401 409 413 415 422 429 503
-update_me_by_put             200 400 401 409 413 415 422 429 503
-delete_me                   200 400 401 413 415 422 429 503
+get_me                       200 304 401 503
+update_me                    200 400 401 409 412 413 415 422 429 503
+update_me_by_put             200 400 401 409 412 413 415 422 429 503
+delete_me                    200 400 401 412 413 415 422 429 503
 list_collections            200 422 503
 get_collection              200 304 404 503
 create_collection           201 400 401 413 415 422 429 503

@@ -37,6 +37,7 @@ def test_the_same_request_gets_the_first_answer_and_writes_nothing(post, collect
     assert (first.status_code, again.status_code) == (201, 201)
     assert (again.data, again.headers["Location"]) == (first.data, first.headers["Location"])
     assert again.mimetype == "application/json"
+    assert again.headers["ETag"] == first.headers["ETag"]
     assert ("Idempotency-Replayed" in first.headers, again.headers["Idempotency-Replayed"]) == (False, "true")
     assert collections() == 1
 

@@ -8,7 +8,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from mediatheque.auth import logins, passwords, sessions, tokens
 from mediatheque.auth.models import Session, User
-from mediatheque.auth.queries import USERS, account, user_by_email
+from mediatheque.auth.queries import USERS, account, renew_password, user_by_email
 from mediatheque.auth.schemas import (
     CredentialsSchema,
     LoginSchema,
@@ -57,7 +57,7 @@ def register(values: dict[str, Any]) -> Response:
 @blueprint.response(200, LoginSchema)
 def login(credentials: dict[str, Any]) -> Response:
     """Get a token for an address and its password."""
-    user = verified(credentials["email"], credentials["password"])
+    user = verified(credentials["email"], credentials["password"], account(credentials["email"]))
     session = sessions.begin(user, request.user_agent.string) if user else None
     if user is None or session is None:
         return problem(401, "You have entered the wrong email or the wrong password. Please try again.")
@@ -67,13 +67,13 @@ def login(credentials: dict[str, Any]) -> Response:
     return wire.answer(body, headers=NO_STORE)
 
 
-def verified(address: str, password: str) -> User | None:
+def verified(address: str, password: str, counted_as: str) -> User | None:
     """The user with that address, if it is their password; 429 after too many that were not.
 
-    Commits the count of logins before the hash is computed, which takes its time: others may have the connection.
+    Commits the count before the hash is computed, which takes its time: others may have the connection. A hash at
+    another cost than is set is replaced.
     """
-    name = account(address)
-    wait = logins.reserve(name)
+    wait = logins.reserve(counted_as)
     if wait:
         db.session.rollback()
         raise TooManyRequests("There were too many failed logins. Please try again later.", retry_after=wait)
@@ -82,7 +82,10 @@ def verified(address: str, password: str) -> User | None:
     db.session.commit()
     if not passwords.matches(user.password if user else None, password) or user is None:
         return None
-    logins.succeeded(name)
+    renewed = passwords.renewed(user.password, password)
+    logins.succeeded(counted_as)
+    if renewed:
+        renew_password(user, renewed)
     return user
 
 

@@ -38,6 +38,11 @@ def reserve(account: str) -> int:
         },
     ).returning(LoginCount.key, LoginCount.failures, func.extract("epoch", LoginCount.ends_at - func.now()))
     waits = [seconds for key, failures, seconds in db.session.execute(counted) if failures > most[key]]
+    # Whoever sweeps has all locks that they wait for.
+    over = select(LoginCount.id).where(LoginCount.ends_at < func.now()).limit(SWEPT).with_for_update(skip_locked=True)
+    db.session.execute(
+        delete(LoginCount).where(LoginCount.id.in_(over)), execution_options={"synchronize_session": False}
+    )
     return math.ceil(max(waits, default=0))
 
 
@@ -49,10 +54,6 @@ def succeeded(account: str) -> None:
     db.session.execute(
         update(LoginCount).where(LoginCount.id == locked.c.id).values(failures=left),
         execution_options={"synchronize_session": False},
-    )
-    over = select(LoginCount.id).where(LoginCount.ends_at < func.now()).limit(SWEPT).with_for_update(skip_locked=True)
-    db.session.execute(
-        delete(LoginCount).where(LoginCount.id.in_(over)), execution_options={"synchronize_session": False}
     )
 
 

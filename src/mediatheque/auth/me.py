@@ -16,7 +16,9 @@ from mediatheque.kit import wire, writes
 from mediatheque.kit.access import refuse
 from mediatheque.kit.blueprint import Blueprint
 
-blueprint = Blueprint("me", __name__, url_prefix="/auth/me", description="One's own account.", remembers=False)
+blueprint = Blueprint(
+    "me", __name__, url_prefix="/auth/me", description="One's own account.", remembers=False, single=True
+)
 
 
 @blueprint.route("")
@@ -34,9 +36,10 @@ def get_me() -> Response:
 @blueprint.response(200, UserSchema)
 def update_me(values: dict[str, Any]) -> Response:
     """Change one's name, address or password. A new address or password ends all other sessions."""
-    user = _confirmed(values.pop("current_password"))
+    password = values.pop("current_password")
     if "password" in values:
         values["password"] = passwords.hashed(values["password"])
+    user = _confirmed(password)
     user.assign(values)
     if values.keys() & {"email", "password"}:
         sessions.end(user.id, but=current_user.session_id)
@@ -60,9 +63,12 @@ def delete_me(values: dict[str, Any]) -> Response:
 
 
 def _confirmed(password: str) -> User:
-    """The caller's row, locked; 422 unless *password* is theirs."""
+    """The caller's row, locked; 422 unless *password* is theirs.
+
+    Wrong ones are counted for the session: who guesses from outside cannot keep the owner from a change.
+    """
     address = db.session.scalar(select(User.email).where(User.id == current_user.id)) or ""
-    found = verified(address, password)
+    found = verified(address, password, f"session {current_user.session_id}")
     db.session.commit()  # whatever becomes of the change, it was no failed login
     user = writes.fetch(USERS, current_user.id)
     if found is None or found.password != user.password:

@@ -46,6 +46,7 @@ class Session(Base):
 
     __table_args__ = (
         Index("ix_sessions_user_id", "user_id", "id"),
+        Index("ix_sessions_expires_at", "expires_at"),
         Index("uq_sessions_family", "family", unique=True),
         {"info": {"noun": "session"}},
     )

@@ -50,6 +50,13 @@ def matches(stored: str | None, password: str) -> bool:
     return bool(right and stored is not None)
 
 
+def renewed(stored: str, password: str) -> str | None:
+    """Another hash of the password whose hash is *stored*, where that is not at the cost that is set."""
+    if stored.startswith(_unknown()[:7]):
+        return None
+    return hashed(unicodedata.normalize("NFC", password))
+
+
 def _unknown() -> str:
     """A hash that no password has, at the cost that is set."""
     return f"$2b${current_app.config['BCRYPT_LOG_ROUNDS']:02}${'.' * 53}"

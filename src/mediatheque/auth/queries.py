@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from email_validator import EmailNotValidError
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, func, select, update
 
 from mediatheque.auth.models import Session, User
 from mediatheque.auth.permissions import GRANTED
@@ -53,6 +53,13 @@ def user_by_email(address: str) -> User | None:
     if email is None:
         return None
     return db.session.scalar(select(User).where(func.lower(User.email) == func.lower(email)))
+
+
+def renew_password(user: User, hashed: str) -> None:
+    """Replace the hash that *user* was read with, unless it has been changed meanwhile."""
+    unchanged = update(User).where(User.id == user.id, User.password == user.password)
+    db.session.execute(unchanged.values(password=hashed), execution_options={"synchronize_session": False})
+    user.password = hashed
 
 
 def _normalised(address: str) -> str | None:

@@ -47,16 +47,18 @@ def begin(user: User, agent: str) -> Started | None:
         db.literal(_hash(family)),
         db.literal(_hash(secret)),
     ).where(User.id == user.id, User.password == user.password)
+    unchanged = unchanged.with_for_update(read=True)  # or a change that is not committed yet would be missed
     names = ["user_id", "agent", "expires_at", "family", "secret"]
     id = db.session.scalar(insert(Session).from_select(names, unchanged).returning(Session.id))
     if id is None:
         return None
-    kept = select(Session.id).where(Session.user_id == user.id, Session.expires_at > func.now())
-    newest = kept.order_by(Session.id.desc()).limit(MOST)
-    db.session.execute(
+    newest = select(Session.id).where(Session.user_id == user.id).order_by(Session.id.desc()).limit(MOST)
+    over = select(Session.id).where(Session.expires_at <= func.now()).limit(MOST).with_for_update(skip_locked=True)
+    for gone in (
         delete(Session).where(Session.user_id == user.id, Session.id.not_in(newest)),
-        execution_options={"synchronize_session": False},
-    )
+        delete(Session).where(Session.id.in_(over)),
+    ):
+        db.session.execute(gone, execution_options={"synchronize_session": False})
     return Started(id, user.id, _token(family, secret))
 
 

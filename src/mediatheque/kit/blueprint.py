@@ -73,14 +73,16 @@ def _deeper(content: Any, levels: int) -> bool:
 class Blueprint(SmorestBlueprint):
     """flask-smorest's Blueprint, on which a route that states no access cannot be registered.
 
-    A POST by somebody takes an Idempotency-Key (idempotency.py), unless the blueprint *remembers* no answers.
+    A POST by somebody takes an Idempotency-Key (idempotency.py), unless the blueprint *remembers* no answers. With
+    *single* its routes are about one row, without an id.
     """
 
     ARGUMENTS_PARSER = Parser()
 
-    def __init__(self, *arguments: Any, remembers: bool = True, **options: Any) -> None:
+    def __init__(self, *arguments: Any, remembers: bool = True, single: bool = False, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.remembers = remembers
+        self.single = single
 
     def public(self, view: View) -> View:
         """Anybody may."""
@@ -214,13 +216,11 @@ class Blueprint(SmorestBlueprint):
 
     def _condition(self, rule: str, method: str, view: View) -> dict[str, Any] | None:
         """The header that a request of a single row, or for a new one, may be made conditional by."""
-        if not self.remembers:
-            return None
-        if rule.endswith("<int:id>"):
+        if self.single or (self.remembers and rule.endswith("<int:id>")):
             if method == "get":
                 return {"name": "If-None-Match", "description": "The ETag of what the client has: 304 if it is that."}
             return {"name": "If-Match", "description": "The ETag of what the client has seen: 412 if it has changed."}
-        if method == "post" and view.access != "public":  # type: ignore[attr-defined]
+        if self.remembers and method == "post" and view.access != "public":  # type: ignore[attr-defined]
             description = "Any text of the client's: the same request with the same key is made once in 24 hours."
             return {"name": idempotency.HEADER, "description": description, "schema": idempotency.SCHEMA}
         return None

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from mediatheque.extensions import db
 from mediatheque.kit.access import refuse
 from mediatheque.kit.models import Base
+from mediatheque.kit.wire import tag
 
 HEADER = "Idempotency-Key"
 LONGEST = 200  # characters
@@ -67,7 +68,8 @@ def replayed() -> Response | None:
     first = db.session.scalars(select(IdempotencyKey).filter_by(**place)).one()
     if first.request != digest:
         refuse(422, errors={HEADER: ["Must not be used again with another body."]})
-    response = Response(first.body, first.status, content_type="application/json")
+    body = first.body or b""
+    response = Response(body, first.status, {"ETag": f'"{tag(body)}"'}, content_type="application/json")
     if first.location:
         response.headers["Location"] = first.location
     response.headers["Idempotency-Replayed"] = "true"

@@ -9,14 +9,16 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Any
+from typing import Any, cast
 
 from flask import Flask, current_app, request
 from limits import RateLimitItem, parse
 from limits.errors import StorageError
-from limits.storage import storage_from_string
-from limits.strategies import MovingWindowRateLimiter
+from limits.storage import Storage, storage_from_string
+from limits.strategies import FixedWindowRateLimiter
 from werkzeug.exceptions import TooManyRequests
+
+PATIENCE = 0.3  # seconds
 
 log = logging.getLogger(__name__)
 
@@ -25,16 +27,19 @@ View = Callable[..., Any]
 
 def client() -> str:
     """The client's address; of IPv6 the network, since one client has all of it."""
+    given = request.remote_addr or ""
     try:
-        address = ip_address(request.remote_addr or "")
+        address = ip_address(given.rpartition(":")[0] if given.count(":") == 1 else given)  # some proxies add the port
     except ValueError:
         return ""
-    return str(ip_network((address, 64), strict=False)) if isinstance(address, IPv6Address) else str(address)
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address, 64), strict=False))
+    return str(getattr(address, "ipv4_mapped", address))
 
 
 def spend(rate: RateLimitItem | None, *who: str) -> None:
     """Count a request of *who*; 429 with Retry-After if it is one too many. Without Redis, all are let through."""
-    limiter: MovingWindowRateLimiter | None = current_app.extensions["rates"]
+    limiter: FixedWindowRateLimiter | None = current_app.extensions["rates"]
     if limiter is None or rate is None:
         return
     try:
@@ -66,5 +71,10 @@ def limited(words: str) -> Callable[[View], View]:
 def init_app(app: Flask) -> None:
     app.extensions["rates"] = None
     if app.config["RATELIMIT_ENABLED"]:
-        storage = storage_from_string(app.config["RATELIMIT_STORAGE_URI"], wrap_exceptions=True)
-        app.extensions["rates"] = MovingWindowRateLimiter(storage)
+        app.extensions["rates"] = FixedWindowRateLimiter(storage(app.config["RATELIMIT_STORAGE_URI"]))
+
+
+def storage(uri: str) -> Storage:
+    """Where rates are counted. A Redis that does not answer at once is as good as none."""
+    patience = {} if uri.startswith("memory:") else {"socket_timeout": PATIENCE, "socket_connect_timeout": PATIENCE}
+    return cast("Storage", storage_from_string(uri, wrap_exceptions=True, **patience))
