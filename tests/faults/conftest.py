@@ -1,5 +1,6 @@
 """A PostgreSQL that may be stopped, a database in it, and where figures are written down."""
 
+import resource
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,6 +25,12 @@ def pytest_terminal_summary(terminalreporter, exitstatus, config):
             terminalreporter.write_line(f"{REPORT} has been written.")
         else:
             terminalreporter.write_line(f"{REPORT} has not been written: not all figures were tested and reached.")
+
+
+@pytest.fixture(autouse=True, scope="session")
+def allow_a_thousand_connections():
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 @pytest.fixture

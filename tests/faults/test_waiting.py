@@ -22,9 +22,9 @@ def does_not_wait_for_connections(database, times, *patches):
     with running(database, "can_hold_its_pools", *patches, WORKERS="1") as server:
         for _ in range(times):
             ask(server.port, "GET", "/hold")
-            answers = together(len(requests), lambda one: ask(server.port, *requests[one], timeout=4))
+            answers = together(len(requests), lambda one: ask(server.port, *requests[one], timeout=3.5))
             busy = all(answer.says_when_to_come_again for answer in answers)
-            demand(busy, f"{statuses(answers)} within 4 s")
+            demand(busy, f"{statuses(answers)} within 3.5 s")
             slowest = max(slowest, *(answer.seconds for answer in answers))
             ask(server.port, "GET", "/release")
             good = ask(server.port, "GET", "/genres")
@@ -44,7 +44,7 @@ def does_not_wait_for_rows(database, seconds, *patches):
             return answer.headers["location"]
 
         def rename(path):
-            return ask(server.port, "PATCH", path, {"genre": str(uuid4())}, database.headers, timeout=5)
+            return ask(server.port, "PATCH", path, {"genre": str(uuid4())}, database.headers, timeout=4.2)
 
         held, *free = (make(name) for name in ("Held", "Free", "Loose", "Open"))
         with database.connect() as somebody, somebody.transaction():
