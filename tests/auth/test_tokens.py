@@ -10,13 +10,14 @@ import jwt
 import pytest
 from flask_jwt_extended import create_refresh_token
 from flask_migrate import upgrade
-from sqlalchemy import delete, update
+from sqlalchemy import delete, func, update
 
+from contract.resources import all_rows
 from factories.auth import PASSWORD, UserFactory
 from factories.library import GenreFactory
 from mediatheque.auth import accounts, sessions
 from mediatheque.auth import tokens as tokens_of_auth
-from mediatheque.auth.models import User
+from mediatheque.auth.models import Session, User
 from mediatheque.extensions import db
 
 ABSENT = ...
@@ -83,14 +84,15 @@ def attempt(client):
 
 
 @pytest.fixture
-def refusal(client, attempt):
+def refusal(connection, attempt):
     """What is said (msg) of a write with that Authorization header: it is 401 and nothing is written."""
 
     def message(authorization):
+        before = all_rows(connection)
         answer = attempt(authorization)
         assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (401, "Bearer")
         assert answer.json["detail"] == answer.json["error"] == f"{answer.json['msg']}."
-        assert client.get("/collections").json == []
+        assert all_rows(connection) == before
         return answer.json["msg"]
 
     return message
@@ -380,3 +382,75 @@ class TestKeys:
         _, client = tokens
         token = client.post("/login", json={"email": "ada@example.org", "password": PASSWORD}).json["token"]
         assert jwt.decode(token, self.NEW, algorithms=["HS256"], audience="mediatheque")["sid"]
+
+    def test_is_the_one_that_the_token_names(self, app, monkeypatch, refusal, signed, claims, key):
+        monkeypatch.setitem(app.config, "JWT_PREVIOUS_SECRET_KEY", app.config["JWT_SECRET_KEY"])
+        monkeypatch.setitem(app.config, "JWT_SECRET_KEY", self.NEW)
+        assert refusal(f"Bearer {signed(claims, key=key)}") == NOT_VALID
+        assert refusal(f"Bearer {signed(claims, key=key, kid='00000000')}") == NOT_VALID
+
+
+class TestSession:
+    @pytest.fixture
+    def log_in(self, client, user):
+        """Begins a session and gives what the login has answered."""
+
+        def answered():
+            answer = client.post("/auth/login", json={"email": user.email, "password": PASSWORD})
+            assert answer.status_code == 200
+            return answer.json
+
+        return answered
+
+    @pytest.mark.parametrize("way", ["logout", "logout-everywhere"])
+    def test_that_was_signed_out_has_no_valid_token(self, client, refusal, log_in, way):
+        authorization = f"Bearer {log_in()['token']}"
+        assert client.post(f"/auth/{way}", headers={"Authorization": authorization}).status_code == 200
+        assert refusal(authorization) == NOT_VALID
+
+    @pytest.mark.parametrize("way", ["another one", "logout-everywhere", "password", "email"])
+    def test_that_another_one_has_ended_has_no_valid_token(self, client, refusal, log_in, way):
+        ended, ending = f"Bearer {log_in()['token']}", {"Authorization": f"Bearer {log_in()['token']}"}
+        if way == "another one":
+            (id,) = (one["id"] for one in client.get("/auth/sessions", headers=ending).json if not one["is_current"])
+            answer = client.delete(f"/auth/sessions/{id}", headers=ending)
+        elif way == "logout-everywhere":
+            answer = client.post("/auth/logout-everywhere", headers=ending)
+        else:
+            change = {way: {"password": "another password", "email": "another@example.org"}[way]}
+            answer = client.patch("/auth/me", json=change | {"current_password": PASSWORD}, headers=ending)
+        assert answer.status_code == 200
+        assert refusal(ended) == NOT_VALID
+
+    def test_whose_account_was_deleted_has_no_valid_token(self, client, refusal, log_in):
+        authorization = f"Bearer {log_in()['token']}"
+        body, headers = {"current_password": PASSWORD}, {"Authorization": authorization}
+        assert client.delete("/auth/me", json=body, headers=headers).status_code == 200
+        assert refusal(authorization) == NOT_VALID
+
+    def test_whose_time_is_over_has_no_valid_token(self, connection, refusal, signed, claims, session):
+        connection.execute(update(Session).where(Session.id == session.id).values(expires_at=func.now()))
+        assert refusal(f"Bearer {signed(claims)}") == NOT_VALID
+
+    def test_whose_refresh_token_came_a_third_time_has_no_valid_token(self, client, refusal, log_in):
+        login = log_in()
+        following = client.post("/auth/refresh", json={"refresh_token": login["refresh_token"]}).json
+        assert client.post("/auth/refresh", json={"refresh_token": following["refresh_token"]}).status_code == 200
+        assert client.post("/auth/refresh", json={"refresh_token": login["refresh_token"]}).status_code == 401
+        for token in (login["token"], following["token"]):
+            assert refusal(f"Bearer {token}") == NOT_VALID
+
+    def test_of_another_user_is_not_valid(self, app, refusal, signed, claims):
+        with app.app_context():
+            other = sessions.begin(UserFactory(is_admin=True), "the tests")
+            db.session.commit()
+        assert refusal(f"Bearer {signed(claims | {'sid': other.id})}") == NOT_VALID
+        assert refusal(f"Bearer {signed(claims | {'sub': str(other.user_id)})}") == NOT_VALID
+
+    def test_that_was_not_ended_goes_on(self, client, attempt, log_in):
+        ended, other = log_in()["token"], log_in()["token"]
+        assert client.post("/auth/logout", headers={"Authorization": f"Bearer {ended}"}).status_code == 200
+        assert attempt(f"Bearer {other}").status_code == 201
+
+    def test_is_not_opened_by_its_refresh_token(self, refusal, log_in):
+        assert refusal(f"Bearer {log_in()['refresh_token']}") == NOT_VALID
