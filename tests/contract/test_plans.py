@@ -13,8 +13,6 @@ from mediatheque.kit.statements import LIMIT_HERE, Query, lift_limits, reader
 from mediatheque.kit.wire import in_utc
 from mediatheque.library import demo
 
-pytestmark = pytest.mark.xdist_group("plans")  # one worker makes the rows
-
 ROWS = 100_000
 LIMIT = 100
 FEW = 20 * LIMIT  # rows: what a page needs, each with what it refers to, and a small table that is joined as a whole
