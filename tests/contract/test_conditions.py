@@ -45,6 +45,7 @@ class TestResource:
         for given in (tag, f"W/{tag}", f'"x", {tag}', "*"):
             answer = client.get(row, headers={"If-None-Match": given})
             assert (answer.status_code, answer.data, answer.headers["ETag"]) == (304, b"", tag)
+        assert client.head(row, headers={"If-None-Match": tag}).status_code == 304
         assert client.get(row, headers={"If-None-Match": '"x"'}).status_code == 200
         client.patch(row, json=CHANGES[path], headers=admin)
         assert client.get(row, headers={"If-None-Match": tag}).status_code == 200

@@ -227,7 +227,7 @@ def tagged(body: Any, status: int = 200, headers: dict[str, str] | None = None) 
     etag = tag(content)
     if (
         "HTTP_IF_NONE_MATCH" in request.environ
-        and request.method == "GET"
+        and request.method in ("GET", "HEAD")
         and request.if_none_match.contains_weak(etag)
     ):
         return Answer(b"", 304, {"ETag": f'"{etag}"'})
