@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from flask import current_app
-from sqlalchemy import Connection, Engine, select, text
+from sqlalchemy import Connection, Engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from mediatheque.auth import accounts
@@ -82,7 +82,7 @@ def _server(connection: Connection) -> Iterator[Finding]:
         sentence = "The database's locale does not know that É is é in capitals: search and sorting tell them apart."
         yield Finding(Kind.NOTE, sentence)
     for setting in DURABLE:
-        if connection.scalar(text(f"SHOW {setting}")) == "off":
+        if connection.scalar(select(func.current_setting(setting))) == "off":
             yield Finding(Kind.WRONG, f"{setting} is off: what was acknowledged can be lost.")
     yield from _connections(connection)
     apart = abs(float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0) - time.time())

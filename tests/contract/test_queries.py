@@ -98,7 +98,7 @@ class TestWrite:
         headers = sign_in(UserFactory(is_admin=True))
         statements.clear()
         assert client.delete(f"/books/{book.id}", headers=headers).status_code == 200
-        assert statements == ["SELECT", "SET", "SELECT", "DELETE"]
+        assert statements == ["SELECT", "SELECT", "SELECT", "DELETE"]
 
     @pytest.mark.parametrize("items", [1, 100])
     def test_of_a_deleted_collection_whatever_it_holds(self, client, connection, sign_in, statements, items):
@@ -106,4 +106,4 @@ class TestWrite:
         headers = sign_in(UserFactory(is_admin=True))
         statements.clear()
         assert client.delete(f"/collections/{collection_id}", headers=headers).status_code == 200
-        assert statements == ["SELECT", "SET", "SELECT", "DELETE"]
+        assert statements == ["SELECT", "SELECT", "SELECT", "DELETE"]

@@ -12,7 +12,6 @@ from mediatheque.auth.queries import USERS, account, renew_password, user_by_ema
 from mediatheque.auth.schemas import (
     CredentialsSchema,
     LoginSchema,
-    MessageSchema,
     RefreshSchema,
     SessionSchema,
     TokensSchema,
@@ -23,7 +22,7 @@ from mediatheque.extensions import db
 from mediatheque.kit import wire, writes
 from mediatheque.kit.access import absent
 from mediatheque.kit.blueprint import Blueprint
-from mediatheque.kit.models import BIGINT_MAX
+from mediatheque.kit.schemas import MessageSchema
 
 blueprint = Blueprint("auth", __name__, description="Accounts, sessions and tokens.", remembers=False)
 
@@ -155,7 +154,7 @@ def list_sessions() -> Response:
 @blueprint.response(200, MessageSchema)
 def delete_session(id: int) -> Response:
     """End a session of one's own."""
-    if id > BIGINT_MAX or not sessions.end(current_user.id, only=id):
+    if not sessions.end(current_user.id, only=id):
         absent(Session, id)
     db.session.commit()
     return writes.said(f"Session {id} has been ended.")

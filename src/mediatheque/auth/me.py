@@ -10,11 +10,12 @@ from mediatheque.auth import passwords, sessions
 from mediatheque.auth.auth import NO_STORE, verified
 from mediatheque.auth.models import User
 from mediatheque.auth.queries import USERS
-from mediatheque.auth.schemas import ConfirmationSchema, MessageSchema, ProfileSchema, UserSchema
+from mediatheque.auth.schemas import ConfirmationSchema, ProfileSchema, UserSchema
 from mediatheque.extensions import db
 from mediatheque.kit import wire, writes
 from mediatheque.kit.access import refuse
 from mediatheque.kit.blueprint import Blueprint
+from mediatheque.kit.schemas import MessageSchema
 
 blueprint = Blueprint(
     "me", __name__, url_prefix="/auth/me", description="One's own account.", remembers=False, single=True

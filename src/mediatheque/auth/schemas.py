@@ -139,9 +139,3 @@ class SessionSchema(Schema):
     used_at = auto_field(dump_only=True)
     expires_at = auto_field(dump_only=True)
     is_current = fields.Boolean(dump_only=True, metadata={"description": "Whether it is the one that asks."})
-
-
-class MessageSchema(StrictSchema):
-    """What was done, in a sentence."""
-
-    message = fields.String(required=True)

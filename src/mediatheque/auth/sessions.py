@@ -11,7 +11,7 @@ import hmac
 import logging
 import os
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import NamedTuple
 
 from flask import current_app
@@ -73,7 +73,7 @@ def proceed(token: str) -> Started | None:
     )
     if session is None:
         return None
-    now = db.session.scalar(select(func.clock_timestamp())) or datetime.now(UTC)
+    now = db.session.scalars(select(func.clock_timestamp())).one()
     if hmac.compare_digest(session.secret, _hash(secret)):
         following = os.urandom(SECRET)
         session.previous_secret, session.secret = session.secret, _hash(following)

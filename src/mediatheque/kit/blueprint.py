@@ -12,7 +12,7 @@ from flask import Request, current_app, request
 from flask_jwt_extended import current_user
 from flask_smorest import Blueprint as SmorestBlueprint
 from marshmallow import Schema as MarshmallowSchema
-from sqlalchemy import text
+from sqlalchemy import func, select
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
@@ -101,7 +101,7 @@ class Blueprint(SmorestBlueprint):
 
         def check() -> None:
             access.authorise_admin(self.name.replace("_", " "))
-            db.session.execute(text(f"SET LOCAL statement_timeout = '{LONGEST_DELETE}'"))
+            db.session.execute(select(func.set_config("statement_timeout", LONGEST_DELETE, True)))
 
         return self._guarded(view, "admin", check)
 

@@ -197,7 +197,7 @@ class Schema(ma.SQLAlchemySchema, StrictSchema):  # type: ignore[name-defined]
         return not getattr(attribute, "uselist", False) and any(getattr(c, "nullable", False) for c in columns)
 
 
-class DeletedSchema(StrictSchema):
-    """What a DELETE answers."""
+class MessageSchema(StrictSchema):
+    """What was done, in a sentence: what a DELETE answers, and what makes no resource."""
 
     message = fields.String(required=True)

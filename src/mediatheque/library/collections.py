@@ -8,7 +8,7 @@ from flask_jwt_extended import current_user
 from mediatheque.extensions import db
 from mediatheque.kit import exports, pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
-from mediatheque.kit.schemas import DeletedSchema
+from mediatheque.kit.schemas import MessageSchema
 from mediatheque.library.models import Collection
 from mediatheque.library.queries import BOOKS, COLLECTIONS, MOVIES
 from mediatheque.library.schemas import CollectedBookSchema, CollectedMovieSchema, CollectionSchema
@@ -66,7 +66,7 @@ def update_collection(values: dict[str, Any], id: int) -> Response:
 
 @blueprint.route("/<int:id>", methods=["DELETE"])
 @blueprint.authorise_admin
-@blueprint.response(200, DeletedSchema)
+@blueprint.response(200, MessageSchema)
 def delete_collection(id: int) -> Response:
     """Delete a collection and everything in it."""
     collection = writes.fetch(COLLECTIONS.wire, id)

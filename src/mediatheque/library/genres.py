@@ -7,7 +7,7 @@ from flask import Response
 from mediatheque.extensions import db
 from mediatheque.kit import pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
-from mediatheque.kit.schemas import DeletedSchema
+from mediatheque.kit.schemas import MessageSchema
 from mediatheque.library.queries import GENRES
 from mediatheque.library.schemas import GenreSchema
 
@@ -58,7 +58,7 @@ def update_genre(values: dict[str, Any], id: int) -> Response:
 
 @blueprint.route("/<int:id>", methods=["DELETE"])
 @blueprint.authorise_admin
-@blueprint.response(200, DeletedSchema)
+@blueprint.response(200, MessageSchema)
 def delete_genre(id: int) -> Response:
     """Delete a genre; its books and movies stay, without one."""
     genre = writes.fetch(GENRES.wire, id)

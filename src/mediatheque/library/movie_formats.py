@@ -7,7 +7,7 @@ from flask import Response
 from mediatheque.extensions import db
 from mediatheque.kit import pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
-from mediatheque.kit.schemas import DeletedSchema
+from mediatheque.kit.schemas import MessageSchema
 from mediatheque.library.queries import MOVIE_FORMATS
 from mediatheque.library.schemas import MovieFormatSchema
 
@@ -58,7 +58,7 @@ def update_movie_format(values: dict[str, Any], id: int) -> Response:
 
 @blueprint.route("/<int:id>", methods=["DELETE"])
 @blueprint.authorise_admin
-@blueprint.response(200, DeletedSchema)
+@blueprint.response(200, MessageSchema)
 def delete_movie_format(id: int) -> Response:
     """Delete a movie format; its movies stay, without one."""
     format = writes.fetch(MOVIE_FORMATS.wire, id)

@@ -8,7 +8,7 @@ from flask_jwt_extended import current_user
 from mediatheque.extensions import db
 from mediatheque.kit import exports, pages, wire, writes
 from mediatheque.kit.blueprint import Blueprint
-from mediatheque.kit.schemas import DeletedSchema
+from mediatheque.kit.schemas import MessageSchema
 from mediatheque.library.queries import MOVIES, may_put_into
 from mediatheque.library.schemas import MovieSchema
 
@@ -73,7 +73,7 @@ def update_movie(values: dict[str, Any], id: int) -> Response:
 
 @blueprint.route("/<int:id>", methods=["DELETE"])
 @blueprint.authorise_admin
-@blueprint.response(200, DeletedSchema)
+@blueprint.response(200, MessageSchema)
 def delete_movie(id: int) -> Response:
     """Delete a movie."""
     movie = writes.fetch(MOVIES.wire, id)
