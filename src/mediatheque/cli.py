@@ -20,11 +20,11 @@ from sqlalchemy.exc import DBAPIError
 
 from mediatheque import check, personal
 from mediatheque.auth import accounts
-from mediatheque.errors import UNDEFINED_TABLE, diagnosis
+from mediatheque.errors import UNDEFINED_TABLE
 from mediatheque.extensions import db
 from mediatheque.kit.models import Base
 from mediatheque.kit.postgres import PostgresError
-from mediatheque.kit.statements import lift_limits
+from mediatheque.kit.statements import diagnosis, lift_limits
 from mediatheque.library import demo, seeds
 
 INSUFFICIENT_PRIVILEGE = "42501"

@@ -20,6 +20,7 @@ from mediatheque.kit.models import Base, no_row
 from mediatheque.kit.openapi import PROBLEM
 from mediatheque.kit.postgres import PostgresError
 from mediatheque.kit.schemas import MOST_ERRORS, sentence, shown
+from mediatheque.kit.statements import diagnosis
 
 log = logging.getLogger(__name__)
 
@@ -90,12 +91,6 @@ def on_http_exception(error: HTTPException) -> Response:
         if name != "Content-Type":
             response.headers[name] = value
     return response
-
-
-def diagnosis(error: DBAPIError, field: str) -> str | None:
-    """What the server says of its error (PostgreSQL's error fields), if it was the server's; with either driver."""
-    value = getattr(getattr(error.orig, "diag", None), field, None)
-    return None if value is None else str(value)
 
 
 def on_integrity_error(error: IntegrityError) -> Response:

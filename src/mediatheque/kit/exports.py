@@ -15,12 +15,13 @@ from typing import Any
 
 from flask import Flask, Response, current_app
 from marshmallow import fields
+from sqlalchemy.exc import DBAPIError
 
 from mediatheque.kit.access import refuse
 from mediatheque.kit.logs import this_request
 from mediatheque.kit.pages import Listing, Parameters, guessed, may_be_misspelt
 from mediatheque.kit.schemas import OneOf
-from mediatheque.kit.statements import Row, Source, read
+from mediatheque.kit.statements import Row, Source, diagnosis, read
 from mediatheque.kit.wire import NESTED_IN_LIST, dumps
 
 BATCH = 1000  # rows
@@ -138,12 +139,20 @@ def export(name: str, format: str, parts: list[Part]) -> Response:
 
 
 def _watched(body: Iterator[bytes], request_id: str) -> Iterator[bytes]:
-    """*body*; an error in the middle of it reaches the log with the request's id, and the server."""
+    """*body*; an error in the middle of it is logged with the request's id, and the server cuts the answer off.
+
+    Of what the database says only the code reaches the log: its words may hold what is nobody's business.
+    """
     try:
         yield from body
-    except Exception as error:
-        log.error("request %s: the export broke off (%s)", request_id, " ".join(str(error).split()))  # noqa: TRY400
-        raise
+    except DBAPIError as error:
+        reason = diagnosis(error, "sqlstate") or type(error.orig).__name__
+        log.error("request %s: the export broke off (%s)", request_id, reason)  # noqa: TRY400
+    except Exception:
+        log.exception("request %s: the export broke off", request_id)
+    else:
+        return
+    raise ConnectionAbortedError(f"The export of request {request_id} broke off.")
 
 
 def _json(batches: Batches, _: list[Part]) -> Iterator[bytes]:

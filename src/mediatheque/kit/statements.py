@@ -211,3 +211,9 @@ def _lift(connection: Any, _record: object) -> None:
     with closing(connection.cursor()) as cursor:
         cursor.execute("SELECT " + ", ".join(f"set_config('{limit}', '0', false)" for limit in limits))
     connection.commit()
+
+
+def diagnosis(error: DBAPIError, field: str) -> str | None:
+    """What the server says of its error (PostgreSQL's error fields), if it was the server's; with either driver."""
+    value = getattr(getattr(error.orig, "diag", None), field, None)
+    return None if value is None else str(value)
