@@ -27,7 +27,7 @@ test: .venv/test  ## Everything that must be green.
 		tests/auth tests/library tests/contract tests/kit
 	@$(if $(NGINX),,echo "deploy/nginx.conf was not tested, for want of nginx: apt install nginx-light, or brew install nginx.")
 
-test-faults: .venv/test  ## The faults with their full figures, in ten minutes: docs/reliability.md.
+test-faults: .venv/test  ## The faults with their full figures, in a quarter of an hour: docs/reliability.md.
 	@$(if $(NGINX),,echo "nginx is missing: apt install nginx-light, or brew install nginx." >&2; exit 1)
 	@$(VENV) -m pytest tests/faults --full
 

@@ -84,7 +84,7 @@ def attempt(client):
 
 
 @pytest.fixture
-def refusal(connection, attempt):
+def refusal(connection, attempt, record_property):
     """What is said (msg) of a write with that Authorization header: it is 401 and nothing is written."""
 
     def message(authorization):
@@ -93,6 +93,7 @@ def refusal(connection, attempt):
         assert (answer.status_code, answer.headers.get("WWW-Authenticate")) == (401, "Bearer")
         assert answer.json["detail"] == answer.json["error"] == f"{answer.json['msg']}."
         assert all_rows(connection) == before
+        record_property("tokens", 1)
         return answer.json["msg"]
 
     return message

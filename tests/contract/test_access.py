@@ -240,7 +240,8 @@ CELLS = [
 
 
 @pytest.mark.parametrize(("line", "who"), CELLS)
-def test_answers_as_the_table_says_and_changes_what_it_says(client, connection, asker, line, who):
+def test_answers_as_the_table_says_and_changes_what_it_says(client, connection, asker, record_property, line, who):
+    record_property("cells", 1)
     someone = asker(who)
     asked = request_of(line, someone)
     before = all_rows(connection)

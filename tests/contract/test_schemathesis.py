@@ -163,7 +163,7 @@ def failures(scenario: events.ScenarioFinished) -> Iterable[str]:
                 yield f"{check.name}: {failure.title}: {failure.message}\n{request}\n{answer}"
 
 
-def test_finds_no_fault(schema: BaseSchema):
+def test_finds_no_fault(schema: BaseSchema, record_property: Callable):
     found, ran, statuses = [], {}, Counter()
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
@@ -175,6 +175,7 @@ def test_finds_no_fault(schema: BaseSchema):
             raise event.exception
         elif isinstance(event, events.PhaseFinished):
             ran[event.phase.name.value] = event.status
+    record_property("requests", statuses.total())
     assert not found, "\n\n".join(found[:10])
     assert ran.items() >= dict.fromkeys(PHASES, Status.SUCCESS).items()
     assert statuses.keys() >= {200, 404, 405, 422}

@@ -51,9 +51,15 @@ def missed(results):
 
 
 @pytest.fixture
-def choose(request):
+def full(request):
+    """Whether the full figures are asked for."""
+    return request.config.getoption("--full")
+
+
+@pytest.fixture
+def choose(full):
     """Of two numbers the first in the short form, the second in the full one."""
-    return lambda short, full: full if request.config.getoption("--full") else short
+    return lambda short, whole: whole if full else short
 
 
 @pytest.fixture(scope="session")

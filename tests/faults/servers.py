@@ -32,6 +32,12 @@ class Server:
         wait_for(lambda: not any(is_running(pid) for pid in everybody))
 
 
+def patched(*patches):
+    """The environment in which unguarded.py is found, and does that."""
+    paths = os.pathsep.join(map(str, (config.ROOT / "src", config.ROOT / "tests")))
+    return {"PATCHES": ",".join(patches), "PYTHONPATH": paths}
+
+
 @contextmanager
 def running(database, *patches, port=None, **settings):
     """The server, as soon as it is alive; *patches* are what unguarded.py does to its copy of the program."""
@@ -46,8 +52,7 @@ def running(database, *patches, port=None, **settings):
         **settings,
     }
     if patches:
-        paths = os.pathsep.join(map(str, (config.ROOT / "src", config.ROOT / "tests")))
-        settings |= {"FLASK_APP": str(FOLDER / "unguarded.py"), "PATCHES": ",".join(patches), "PYTHONPATH": paths}
+        settings |= {"FLASK_APP": str(FOLDER / "unguarded.py"), **patched(*patches)}
     with TemporaryFile("w+") as log, flask("serve", instance="", log=log, **settings) as process:
         server = Server(int(port), process)
         wait_for(lambda: process.poll() is not None or ask(server.port, "GET", "/health/live").status == 200)

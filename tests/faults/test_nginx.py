@@ -14,7 +14,7 @@ from mediatheque.config import LARGEST_BODY
 from processes import wait_for
 
 SLOW = Figure(
-    9,
+    11,
     "300 silent and 100 byte-a-second connections (headers and bodies) for 60 s, through the shipped nginx file",
     "good clients 100 % served, p99 at most 3 times the unloaded",
 )

@@ -7,8 +7,8 @@ from faults.clients import ask, statuses, together
 from faults.figures import Figure, demand
 from faults.servers import running
 
-PATCHES = Figure(12, "50 parallel PATCHes with one ETag", "one 200, 49 times 412")
-POSTS = Figure(13, "100 parallel POSTs with one key", "one row, one body")
+PATCHES = Figure(15, "50 parallel PATCHes with one ETag", "one 200, 49 times 412")
+POSTS = Figure(16, "100 parallel POSTs with one key", "one row, one body")
 CHANGES, REPEATS = 50, 100
 
 

@@ -1,9 +1,10 @@
-"""The application with guards taken out, or trouble built in: FLASK_APP of the servers that PATCHES is set for.
+"""The program with guards taken out, or trouble built in: FLASK_APP of servers, or a plugin of pytest, by PATCHES.
 
 Each function is a patch; its name says what the patched copy does. They act on the program, before it is made; those
 that act on the application leave a function in ``changes``.
 """
 
+import json
 import os
 import signal
 import threading
@@ -17,9 +18,9 @@ from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 import mediatheque
 from mediatheque import cli, config, serve
-from mediatheque.auth import logins, passwords
-from mediatheque.extensions import db
-from mediatheque.kit import idempotency, writes
+from mediatheque.auth import logins, passwords, permissions, tokens  # noqa: F401  (tokens sets what is patched)
+from mediatheque.extensions import db, jwt
+from mediatheque.kit import blueprint, idempotency, schemas, writes
 
 changes = []
 
@@ -127,6 +128,26 @@ def ignores_if_match():
 
 def ignores_idempotency_keys():
     idempotency.replayed = lambda: None
+
+
+def lets_members_do_what_admins_may():
+    permissions.GRANTED["member"] = permissions.GRANTED["admin"]
+
+
+def takes_any_claims():
+    jwt.token_verification_loader(lambda *_: True)
+
+
+def takes_numbers_of_any_size():
+    schemas.Range.__call__ = lambda _, value: value
+
+
+def takes_texts_of_any_length():
+    schemas.LONGEST_TEXT = float("inf")
+
+
+def reads_json_as_python_does():
+    blueprint.Parser._raw_load_json = lambda _, request: json.loads(request.get_data())
 
 
 def create_app():
