@@ -5,8 +5,9 @@ PYTHON ?= python3
 VENV = .venv/bin/python
 PIP_INSTALL = $(VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
 
-# What the tests of deploy/nginx.conf need; Debian hides it from who is not root.
+# What the tests of deploy/nginx.conf and of rates in a Redis need; Debian hides nginx from who is not root.
 NGINX = $(shell PATH="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin" command -v nginx)
+REDIS = $(shell PATH="$$PATH:/opt/homebrew/bin" command -v redis-server)
 
 .PHONY: run serve test test-faults bench lock docs
 
@@ -21,11 +22,12 @@ test: .venv/test  ## Everything that must be green.
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m mypy
 	@$(VENV) -m pytest --numprocesses auto --cov --cov-report=term \
-		$(if $(NGINX),,--ignore tests/faults/test_nginx.py)
+		$(if $(NGINX),,--ignore tests/faults/test_nginx.py) $(if $(REDIS),,--ignore tests/kit/test_redis.py)
 	@$(VENV) -m pytest --numprocesses auto --driver psycopg2 --ignore tests/kit/test_postgres.py \
-		--ignore tests/contract/test_schemathesis.py --ignore tests/contract/test_plans.py \
+		--ignore tests/kit/test_redis.py --ignore tests/contract/test_schemathesis.py --ignore tests/contract/test_plans.py \
 		tests/auth tests/library tests/contract tests/kit
 	@$(if $(NGINX),,echo "deploy/nginx.conf was not tested, for want of nginx: apt install nginx-light, or brew install nginx.")
+	@$(if $(REDIS),,echo "Rates in a Redis were not tested, for want of one: apt install redis-server, or brew install redis.")
 
 test-faults: .venv/test  ## The faults with their full figures, in a quarter of an hour: docs/reliability.md.
 	@$(if $(NGINX),,echo "nginx is missing: apt install nginx-light, or brew install nginx." >&2; exit 1)

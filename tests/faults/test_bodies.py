@@ -74,8 +74,8 @@ def refuses_large_bodies(database, clients, *patches):
     demand(growth <= GROWTH, f"a worker grew by {growth:.0f} MB")
     demand(all(answer.status == 413 for answer in answers), statuses(answers))
     return (
-        f"{statuses(answers)}; at its peak a worker had {growth:.1f} MB more than after bodies of 1 MiB, which are taken "
-        f"and which it needs {needed:.0f} MB for"
+        f"{statuses(answers)}; at its peak a worker had {growth:.1f} MB more than after bodies of 1 MiB, which are "
+        f"taken and which it needs {needed:.0f} MB for"
     )
 
 
