@@ -149,6 +149,33 @@ class TestLoadCsv:
         load("title,page_count\nWatchmen,416\n", "--register", "--format", "comic")
         assert mine()[0]["format"] == {"format": "Comic"}
 
+    def test_takes_back_what_the_server_has_exported(self, load, mine, library):
+        load(BOOKS.replace("Война", "-Война"), "--register", "--format", "Hardcover")
+        load(MOVIES)
+        collection = mine()[0]["collection"]["id"]
+        before = [(item["title"], item["format"]) for path in ("/books", "/movies") for item in mine(path)]
+        exported = library.test_client().get(f"/collections/{collection}/export?format=csv").text
+        assert "'-Война" in exported
+        assert summary(load(exported)) == (0, 0, 6)
+        assert summary(load(exported, "--collection", "Copies")) == (6, 0, 0)
+        copies = [
+            (item["title"], item["format"])
+            for path in ("/books", "/movies")
+            for item in mine(path)
+            if item["collection"]["name"] == "Copies"
+        ]
+        assert sorted(copies, key=str) == sorted(before, key=str)
+
+    def test_puts_rows_with_an_unknown_format_under_the_first(self, load, mine):
+        done = load("title,page_count,format\nEmma,474,Papyrus\nPersuasion,249,hardcover\n", "--register")
+        assert [book["format"]["format"] for book in mine()] == ["Paperback", "Hardcover"]
+        assert "Accepted Emma, in the first format: the server has none called papyrus." in done.stdout
+
+    def test_refuses_a_row_of_an_unknown_type_in_a_file_of_both(self, load, mine):
+        done = load("type,title,page_count,run_time\nrecord,Aja,,40\nmovie,M,,111\n", "--register")
+        assert "Refused line 2, Aja: The type must be book or movie, not record." in done.stdout
+        assert [movie["title"] for movie in mine("/movies")] == ["M"]
+
     def test_shortens_a_list_of_too_many_authors(self, load, mine):
         load(f"title,page_count,authors\nEncyclopedia,9,{';'.join(['Somebody Else'] * 30)}\n", "--register")
         assert len(mine()[0]["author"]) <= 255
@@ -273,7 +300,7 @@ class TestTroubles:
             (
                 BOOKS,
                 ["--register", "--name", "N"],
-                "The account cannot be made: The name must have 2 to 100 characters",
+                "Signing in failed, and the account cannot be made: The name must have 2 to 100 characters",
             ),
             (
                 BOOKS,

@@ -3,8 +3,10 @@
     python load_csv.py books.csv --url http://127.0.0.1:8080 --email you@example.org --collection "My books"
 
 The password is asked for, or taken from the environment variable MEDIATHEQUE_PASSWORD. The file is UTF-8 with a header
-line; COLUMNS says which columns are read, all others are ignored. A row without a genre, or with one that the server
-does not take, gets the genre of --genre. An isbn, a year or a person that the server does not take is left out, and the
+line; COLUMNS says which columns are read, all others are ignored. A file that the server has exported can be loaded as
+it is: if it holds both books and movies, its column type says which a row is. A row without a genre, or with one that
+the server does not take, gets the genre of --genre; one without a format, or with one that the server does not have,
+the first there is, or that of --format. An isbn, a year or a person that the server does not take is left out, and the
 summary says so; a row whose title, page count or run time it does not take is refused. A row that the collection holds
 already is not added again: it does no harm to load a file twice, and of two equal rows one is added. Needs Python 3.11
 and nothing else.
@@ -31,11 +33,23 @@ from urllib.parse import urlencode, urlsplit
 
 # The members of the API's JSON, and the columns that fill them: the first that holds something.
 BOOK = {"title": ["title"], "page_count": ["page_count"], "author": ["authors", "author"], "isbn": ["isbn13", "isbn"]}
-MOVIE = {"title": ["title"], "run_time": ["run_time"], "director": ["director"], "release_year": ["release_year"]}
-COLUMNS = {
-    "books": {**BOOK, "published_year": ["published_year"], "genre": ["category", "genre"]},
-    "movies": {**MOVIE, "genre": ["genre"]},
+MOVIE = {
+    "title": ["title"],
+    "run_time": ["run_time"],
+    "director": ["director"],
+    "release_year": ["release_year", "year"],
 }
+COLUMNS = {
+    "books": {
+        **BOOK,
+        "published_year": ["published_year", "year"],
+        "genre": ["category", "genre"],
+        "format": ["format"],
+    },
+    "movies": {**MOVIE, "genre": ["genre"], "format": ["format"]},
+}
+TYPES = {"book": "books", "movie": "movies"}
+LENGTHS = {"books": "page_count", "movies": "run_time"}
 NUMBERS = {"page_count", "run_time", "published_year", "release_year"}
 FORMATS = {"books": "/formats", "movies": "/movie_formats"}
 CAN_BE_LEFT_OUT = {"author", "isbn", "published_year", "director", "release_year"}
@@ -102,7 +116,7 @@ class Api:
         if login.status == HTTPStatus.UNAUTHORIZED and register_as is not None:
             account = self.send("POST", "/auth/register", {"name": register_as, **credentials})
             if account.status != HTTPStatus.CONFLICT:  # the account was there: the password is wrong
-                account.expect(HTTPStatus.CREATED, "The account cannot be made: ")
+                account.expect(HTTPStatus.CREATED, "Signing in failed, and the account cannot be made: ")
                 login = self.send("POST", "/auth/login", credentials)
         token = login.expect(HTTPStatus.OK)["token"]
         self.headers["Authorization"] = f"Bearer {token}"
@@ -158,10 +172,10 @@ class Api:
 
 
 class Shelf:
-    """What is in the collection: recognised by the ISBN, or where one has none, by everything but the genre."""
+    """What is in the collection: recognised by the ISBN, or where one has none, by all but the genre and the format."""
 
     def __init__(self, kind: str, items: Iterable[Json]) -> None:
-        self.members = COLUMNS[kind].keys() - {"isbn", "genre"}
+        self.members = COLUMNS[kind].keys() - {"isbn", "genre", "format"}
         self.isbns: dict[tuple[Any, ...], set[str | None]] = {}
         for item in items:
             self.add(item)
@@ -190,21 +204,26 @@ def isbn13(item: Json) -> str | None:
 class Loader:
     """Puts rows into one collection; *notes* tell what was left out of them."""
 
-    def __init__(self, api: Api, kind: str, genre: str, ids: dict[str, int]) -> None:
-        self.api, self.kind, self.genre, self.ids = api, kind, genre, ids
+    def __init__(self, api: Api, kind: str, options: argparse.Namespace, collection_id: int) -> None:
+        self.api, self.kind, self.genre, self.collection_id = api, kind, tidy(options.genre), collection_id
+        self.format, self.formats = find_format(api, kind, options.format)
+        self.formats = {} if options.format else self.formats  # the option's is the format of all rows
         self.genres = {one["genre"].casefold(): int(one["id"]) for one in api.walk("/genres")}
         self.notes: list[str] = []
         self.look()
 
     def look(self) -> None:
-        items = self.api.walk(f"/{self.kind}", collection_id=self.ids["collection_id"])
+        items = self.api.walk(f"/{self.kind}", collection_id=self.collection_id)
         self.shelf = Shelf(self.kind, items)
 
     def add(self, item: Json) -> bool:
         """Whether the item was added; if not, it was there. RefusedError if the server does not take it."""
         left_out: list[str] = []
-        item = {**item, **self.ids, "genre_id": self.genre_id(item.get("genre", self.genre), left_out)}
-        item.pop("genre", None)
+        genre, format = item.pop("genre", self.genre), item.pop("format", "").casefold()
+        item |= {"collection_id": self.collection_id, "format_id": self.formats.get(format, self.format)}
+        if format and self.formats and format not in self.formats:
+            left_out.append(f"in the first format: the server has none called {format}.")
+        item["genre_id"] = self.genre_id(genre, left_out)
 
         def is_there() -> bool:
             self.look()
@@ -217,7 +236,7 @@ class Loader:
                 self.notes += [f"Accepted {item['title']}, {reason}" for reason in left_out]
                 return True
             if answer.status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
-                raise FailureError(answer.sentence)
+                raise FailureError(f"{answer.sentence} The same command goes on from here.")
             errors = answer.body.get("errors", {})
             wrong = CAN_BE_LEFT_OUT & errors.keys() & item.keys()
             if not wrong:
@@ -243,8 +262,18 @@ class Loader:
 
 
 def tidy(text: str) -> str:
-    """*text* as the server stores it: on one line, trimmed, in NFC."""
-    return unicodedata.normalize("NFC", re.sub(r"\s*[\t\r\n]\s*", " ", text).strip())
+    """*text* as the server stores it: on one line, trimmed, in NFC; without the ' that exports put before a formula."""
+    return unicodedata.normalize("NFC", re.sub(r"\s*[\t\r\n]\s*", " ", re.sub("^'(?=[=+@-])", "", text)).strip())
+
+
+def kind_of(row: Json, kinds: list[str]) -> str:
+    """Of *kinds*, those of the file, the row's."""
+    if len(kinds) == 1:
+        return kinds[0]
+    kind = TYPES.get(tidy(row["type"]).casefold())
+    if kind is None:
+        raise RefusedError(f"The type must be book or movie, not {tidy(row['type']) or 'empty'}.")
+    return kind
 
 
 def read(row: Json, kind: str) -> Json:
@@ -271,8 +300,8 @@ def people(text: str) -> str:
     return joined
 
 
-def read_file(path: Path) -> tuple[str, list[str], list[tuple[int, Json]]]:
-    """Whether the file holds books or movies, its columns, and its rows, each with the number of its last line."""
+def read_file(path: Path) -> tuple[list[str], list[str], list[tuple[int, Json]]]:
+    """Whether the file holds books, movies or both, its columns, its rows, each with the number of its last line."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.DictReader(file, restkey="beyond the header", restval="")
@@ -282,12 +311,10 @@ def read_file(path: Path) -> tuple[str, list[str], list[tuple[int, Json]]]:
         raise FailureError(f"{path} is not UTF-8: save it as “CSV UTF-8”.") from error
     except csv.Error as error:
         raise FailureError(f"{path} is not a CSV file: {error}.") from error
-    match "title" in columns, "page_count" in columns, "run_time" in columns:
-        case True, True, False:
-            return "books", columns, rows
-        case True, False, True:
-            return "movies", columns, rows
-    wanted = "title and page_count (books) or title and run_time (movies)"
+    kinds = [kind for kind, length in LENGTHS.items() if {"title", length} <= set(columns)]
+    if len(kinds) == 1 or (kinds and "type" in columns):
+        return kinds, columns, rows
+    wanted = "title and page_count (books) or title and run_time (movies), and for both type (book or movie)"
     raise FailureError(f"{path} must have the columns {wanted}; it has {', '.join(columns) or 'none'}.")
 
 
@@ -300,12 +327,12 @@ def find_collection(api: Api, name: str, user_id: int) -> int:
     return int(made.expect(HTTPStatus.CREATED, f"The collection {name} cannot be made: ")["id"])
 
 
-def find_format(api: Api, kind: str, name: str | None) -> int:
-    """The id of the format of that name, or of the first there is."""
+def find_format(api: Api, kind: str, name: str | None) -> tuple[int, dict[str, int]]:
+    """The id of the format of that name, or of the first there is; the ids of all by their names in lower case."""
     formats = {one["format"]: int(one["id"]) for one in api.walk(FORMATS[kind], sort="id")}
     for known, id in formats.items():
         if name is None or known.casefold() == name.casefold():
-            return id
+            return id, {format.casefold(): id for format, id in formats.items()}
     raise FailureError(f"There is no format {name or 'yet'}; there are: {', '.join(formats) or 'none'}.")
 
 
@@ -320,7 +347,7 @@ def show(done: int, total: int) -> None:
 
 def load(options: argparse.Namespace) -> bool:
     """Whether all rows of the file are in the collection now."""
-    kind, columns, rows = read_file(options.file)
+    kinds, columns, rows = read_file(options.file)
     if options.refused and options.refused.exists() and options.refused.samefile(options.file):
         raise FailureError("--refused must name another file than the one that is read.")
     password = os.environ.get("MEDIATHEQUE_PASSWORD", "")
@@ -330,23 +357,25 @@ def load(options: argparse.Namespace) -> bool:
     api = Api(options.url)
     name = (options.name or options.email.partition("@")[0]) if options.register else None
     user_id = api.sign_in(options.email, password, name)
-    ids = {"format_id": find_format(api, kind, options.format)}
-    ids["collection_id"] = find_collection(api, tidy(options.collection), user_id)
-    loader = Loader(api, kind, tidy(options.genre), ids)
+    find_format(api, kinds[0], options.format)
+    collection_id = find_collection(api, tidy(options.collection), user_id)
+    loaders = {kind: Loader(api, kind, options, collection_id) for kind in kinds}
     counts = {True: 0, False: 0}
     refused: list[tuple[int, Json, str]] = []
     begun = time.monotonic()
     try:
         for done, (line, row) in enumerate(rows, 1):
             try:
-                counts[loader.add(read(row, kind))] += 1
+                kind = kind_of(row, kinds)
+                counts[loaders[kind].add(read(row, kind))] += 1
             except RefusedError as reason:
                 refused.append((line, row, str(reason)))
             show(done, len(rows))
     finally:
         seconds = time.monotonic() - begun
         print(f"{counts[True]} accepted, {len(refused)} refused, {counts[False]} already there; {seconds:.1f} seconds.")
-        print(*loader.notes, sep="\n", end="\n" if loader.notes else "")
+        for note in (note for loader in loaders.values() for note in loader.notes):
+            print(note)
         for line, row, why in refused:
             print(f"Refused line {line}, {tidy(row['title'])}: {why}")
         if options.refused:
@@ -364,7 +393,7 @@ def main() -> int:
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="where the server is (default: %(default)s)")
     parser.add_argument("--email", required=True, help="of the account; its password comes from MEDIATHEQUE_PASSWORD")
     parser.add_argument("--collection", required=True, help="a collection of yours; made if there is none of that name")
-    parser.add_argument("--format", help="of all rows (default: the first that the server has)")
+    parser.add_argument("--format", help="of all rows (default: the row's own, or the first there is)")
     parser.add_argument("--genre", default="Unknown", help="of rows that have none (default: %(default)s)")
     parser.add_argument("--register", action="store_true", help="make the account if signing in fails")
     parser.add_argument("--name", help="of an account that is made (default: what stands before the @)")
