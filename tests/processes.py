@@ -78,8 +78,8 @@ def free_port():
         return str(probe.getsockname()[1])
 
 
-def answers(port):
-    with suppress(OSError), urlopen(f"http://127.0.0.1:{port}/books") as answer:
+def answers(port, path="/books"):
+    with suppress(OSError), urlopen(f"http://127.0.0.1:{port}{path}") as answer:
         return answer.status == 200
     return False
 

@@ -14,7 +14,9 @@ from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
+from flask_migrate import upgrade
 
+from mediatheque.cli import seed_if_empty
 from mediatheque.serve import STOP_WITHIN
 from processes import PATIENCE, answers, children, flask, is_running, output, serving, wait_for
 
@@ -98,14 +100,19 @@ def test_a_taken_port_is_a_sentence(instance):
 
 def test_is_opened_to_others_once_no_password_is_a_published_one(make_database, make_app, port):
     url = make_database("opened")
-    for host in ("0.0.0.0", "::", "192.0.2.1"):
-        runner = make_app(url, HOST=host, PORT=port).test_cli_runner()
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(socket, "create_server", lambda *_, **__: socket.socket())  # not every machine has IPv6
-            refused = runner.invoke(args=["start"])
-        assert refused.exit_code == 1
-        for address in ("admin1@admin.com", "user1@user.com"):
-            assert f"flask users password {address}" in refused.output
+    with make_app(url).app_context():
+        upgrade()
+        seed_if_empty()
+    production = {"MEDIATHEQUE_ENV": "production", "JWT_SECRET_KEY": "0123456789abcdef" * 2}
+    for settings in ({"HOST": "0.0.0.0"}, {"HOST": "::"}, {"HOST": "192.0.2.1"}, production):
+        runner = make_app(url, PORT=port, **settings).test_cli_runner()
+        for command in ("start", "serve"):
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(socket, "create_server", lambda *_, **__: socket.socket())  # not every machine has IPv6
+                refused = runner.invoke(args=[command])
+            assert refused.exit_code == 1
+            for address in ("admin1@admin.com", "user1@user.com"):
+                assert f"flask users password {address}" in refused.output
     for address in ("admin1@admin.com", "user1@user.com"):
         runner.invoke(args=["users", "password", address, "--password", "a new password"])
     settings = {"DATABASE_URL": url.render_as_string(hide_password=False), "HOST": "0.0.0.0", "PORT": port}
@@ -113,6 +120,17 @@ def test_is_opened_to_others_once_no_password_is_a_published_one(make_database, 
         assert "http://0.0.0.0" in process.stdout.readline()
         process.send_signal(signal.SIGINT)
         assert "Sign in as" not in output(process)
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [("postgresql://127.0.0.1:1/nothing", "The database is away."), (None, "The tables are missing: flask db create")],
+)
+def test_serves_others_without_a_database_and_says_so(make_database, port, url, reason):
+    url = url or make_database(f"bare{port}").render_as_string(hide_password=False)
+    with flask("serve", instance="", DATABASE_URL=url, HOST="0.0.0.0", PORT=port, WORKERS="1") as process:
+        assert process.stdout.readline().startswith(reason)
+        wait_for(lambda: answers(port, "/health/live"))
 
 
 def test_a_setting_that_cannot_be_read_is_a_sentence(instance):

@@ -157,14 +157,8 @@ def start(script: ScriptInfo) -> None:
             make_tables()
             seed_if_empty()
             published = accounts.with_published_password()
-        if published and not _is_loopback(host):
-            changes = "\n".join(f"  .venv/bin/flask users password {email}" for email in published)
-            raise click.ClickException(
-                f"Before listening at {host}, change the passwords that stand in the documentation:\n{changes}"
-            )
-        db.session.remove()
-        for engine in db.engines.values():  # connections are not for the workers that are forked from here
-            engine.dispose()
+            _refuse_published(published)
+        _let_go()
     greeting = f"Mediatheque is at http://{_bracketed(host)}:{port} and explains itself at /docs. Ctrl-C stops it."
     logins = [f"{email} / {password}" for _, email, password, _ in accounts.SEEDED if email in published]
     if logins:
@@ -178,7 +172,35 @@ def serve_command(script: ScriptInfo) -> None:
     """Serve at HOST and PORT with WORKERS processes of THREADS threads each: what make serve does."""
     app = script.load_app()
     address = _free_address(app.config["HOST"], app.config["PORT"])
+    with app.app_context():
+        try:
+            _refuse_published(accounts.with_published_password() if _is_open_to_others() else [])
+        except (DBAPIError, PostgresError) as error:  # nobody can sign in now; a database that is away may come back
+            missing = isinstance(error, DBAPIError) and diagnosis(error, "sqlstate") == UNDEFINED_TABLE
+            reason = "The tables are missing: flask db create makes them." if missing else "The database is away."
+            click.echo(f"{reason} Requests that need it are answered 503.", err=True)
+        _let_go()
     _serve(app, address, workers=app.config["WORKERS"])
+
+
+def _is_open_to_others() -> bool:
+    return current_app.config["MEDIATHEQUE_ENV"] == "production" or not _is_loopback(current_app.config["HOST"])
+
+
+def _refuse_published(emails: list[str]) -> None:
+    """ClickException, where others get at accounts whose passwords stand in the documentation."""
+    if emails and _is_open_to_others():
+        changes = "\n".join(f"  .venv/bin/flask users password {email}" for email in emails)
+        raise click.ClickException(
+            "Before others can get at this server, change the passwords that stand in the documentation:\n" + changes
+        )
+
+
+def _let_go() -> None:
+    """Connections are not for the workers that are forked from here."""
+    db.session.remove()
+    for engine in db.engines.values():
+        engine.dispose()
 
 
 def _free_address(host: str, port: int) -> str:
