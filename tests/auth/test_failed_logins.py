@@ -6,7 +6,9 @@ import pytest
 from sqlalchemy import delete, func, select, update
 
 from factories.auth import PASSWORD, LoginCountFactory, UserFactory
+from mediatheque.auth import accounts
 from mediatheque.auth.models import LoginCount
+from mediatheque.extensions import db
 
 SENTENCE = "There were too many failed logins. Please try again later."
 
@@ -73,6 +75,15 @@ class TestOfAnAccountByAClient:
         for _ in range(3):
             fail(log_in, 4)
             assert log_in(PASSWORD).status_code == 200
+
+    def test_begin_anew_with_a_password_from_the_command_line(self, app, connection, log_in, user):
+        fail(log_in, 5)
+        with app.app_context():
+            accounts.set_password(accounts.find(user.email), "another long password")
+            db.session.commit()
+        assert log_in("another long password").status_code == 200
+        fail(log_in, 5)
+        assert log_in("another long password").status_code == 429
 
     def test_hold_up_nobody_else(self, log_in):
         fail(log_in, 5)

@@ -69,14 +69,15 @@ def login(credentials: dict[str, Any]) -> Response:
 def verified(address: str, password: str, counted_as: str) -> User | None:
     """The user with that address, if it is their password; 429 after too many that were not.
 
-    Commits the count before the hash is computed, which takes its time: others may have the connection. A hash at
-    another cost than is set is replaced.
+    Failures count against one password: whoever is given another begins anew. Commits the count before the hash is
+    computed, which takes its time: others may have the connection. A hash at another cost than is set is replaced.
     """
+    user = user_by_email(address)
+    counted_as += f" {user.password}" if user else ""
     wait = logins.reserve(counted_as)
     if wait:
         db.session.rollback()
         raise TooManyRequests("There were too many failed logins. Please try again later.", retry_after=wait)
-    user = user_by_email(address)
     db.session.expunge_all()  # what was read stays as it was
     db.session.commit()
     if not passwords.matches(user.password if user else None, password) or user is None:
