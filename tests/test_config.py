@@ -58,6 +58,11 @@ def test_without_any_setting_there_is_an_embedded_database(tmp_path):
     assert settings["SQLALCHEMY_DATABASE_URI"].drivername == "postgresql+psycopg"
 
 
+def test_the_instance_may_be_in_the_home_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert config.load({"MEDIATHEQUE_INSTANCE": "~/library"})["EMBEDDED_INSTANCE"] == tmp_path / "library"
+
+
 @pytest.mark.parametrize(
     ("scheme", "driver"),
     [

@@ -63,7 +63,7 @@ def load(overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
     production = environment == "production"
     if production and settings.get("FLASK_DEBUG", "0").lower() not in ("0", "false", "no"):  # as Flask reads it
         raise SettingError("FLASK_DEBUG must be off in production: it shows the program's inside to everybody.")
-    instance = Path(settings.get("MEDIATHEQUE_INSTANCE", ROOT / "instance")).absolute()
+    instance = Path(settings.get("MEDIATHEQUE_INSTANCE", ROOT / "instance")).expanduser().absolute()
     embedded = "DATABASE_URL" not in settings
     if embedded and production:
         raise SettingError("DATABASE_URL must be set in production: the embedded database is for development.")

@@ -5,6 +5,7 @@ import os
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import quote
 
@@ -46,8 +47,9 @@ def as_json(asked: Request, response: Response, milliseconds: float) -> bytes:
 
 
 def as_text(asked: Request, response: Response, milliseconds: float) -> bytes:
-    """For somebody at a terminal."""
-    return f"{response.status_code} {asked.method[:10]} {quote(asked.path)[:200]} {milliseconds:.1f} ms\n".encode()
+    """For somebody at a terminal; an error with its id, which the client has been told."""
+    id = f" {asked.id}" if response.status_code >= HTTPStatus.BAD_REQUEST else ""
+    return f"{response.status_code} {asked.method[:10]} {quote(asked.path)[:200]} {milliseconds:.1f} ms{id}\n".encode()
 
 
 class JsonFormatter(logging.Formatter):

@@ -86,6 +86,9 @@ class Plugin(MarshmallowPlugin):
     Converter = Converter
 
 
+HOW_TO_SIGN_IN = "What needs a token: `POST /auth/login`, and paste the `token` of its answer under *Authorize*."
+
+
 class Api(SmorestApi):
     """flask-smorest's Api with our converter and our error body. errors.py registers the handlers."""
 
@@ -93,9 +96,11 @@ class Api(SmorestApi):
 
     def init_app(self, app: Flask, **options: Any) -> None:
         self.register_converter(IdConverter, _id_parameter)
-        super().init_app(
-            app, spec_kwargs={"marshmallow_plugin": Plugin(schema_name_resolver=component_name)}, **options
-        )
+        spec = {
+            "marshmallow_plugin": Plugin(schema_name_resolver=component_name),
+            "info": {"description": HOW_TO_SIGN_IN},
+        }
+        super().init_app(app, spec_kwargs=spec, **options)
         scheme = {
             "type": "http",
             "scheme": "bearer",
