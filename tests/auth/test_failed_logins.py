@@ -1,6 +1,7 @@
 """Failed logins: how many an account, a client, and both together have in a quarter of an hour."""
 
 from datetime import timedelta
+from itertools import product
 
 import pytest
 from sqlalchemy import delete, func, select, update
@@ -52,6 +53,16 @@ class TestOfAnAccountByAClient:
         fail(log_in, 3)
         fail(log_in, 2, email=f" {user.email.upper()} ")
         assert log_in().status_code == 429
+
+    @pytest.mark.parametrize("known", [True, False])
+    def test_are_counted_for_what_the_database_takes_for_the_address(self, log_in, known):
+        if known:
+            UserFactory(email="nina.mimi@example.org")
+        spellings = (
+            "".join(pair) for pair in product(("ni", "n\u0130", "NI"), ("na.mimi@example.org", "na.mİmi@example.org"))
+        )
+        answers = [log_in(email=spelling) for spelling in spellings]
+        assert statuses(answers) == [401] * 5 + [429]
 
     @pytest.mark.parametrize("email", ["nobody@example.org", "no address", "x" * 3000, ""])
     def test_are_the_same_for_an_address_that_nobody_has(self, log_in, email):
@@ -134,6 +145,8 @@ def test_counts_name_nobody(log_in, user, connection):
         ("::ffff:192.0.2.1", "192.0.2.1", True),
         ("192.0.2.1:1234", "192.0.2.1:4321", True),
         ("192.0.2.1:1234", "192.0.2.2:1234", False),
+        ("[2001:db8::1]:1234", "2001:db8::1", True),
+        ("[2001:db8::1]:1234", "[2001:db8:1::1]:1234", False),
         ("2001:db8::1", "2001:db8::2", True),
         ("2001:db8::1", "2001:db8:1::1", False),
     ],

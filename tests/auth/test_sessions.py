@@ -11,7 +11,7 @@ from sqlalchemy import func, select, text, update
 
 from factories.auth import PASSWORD, SessionFactory, UserFactory
 from factories.library import BookFactory, CollectionFactory
-from mediatheque.auth import accounts
+from mediatheque.auth import accounts, passwords
 from mediatheque.auth.models import Session, User
 from mediatheque.library.models import Book, Collection
 
@@ -267,10 +267,20 @@ class TestMe:
         assert client.patch("/auth/me", json=body, headers=stolen).status_code == 429
         assert client.patch("/auth/me", json=body, headers=other).status_code == 200
 
+    @pytest.mark.parametrize("wrongs", [0, 5])
+    def test_hashes_no_new_password_before_the_old_one_is_right(self, client, log_in, monkeypatch, wrongs):
+        mine, body = bearer(log_in()), {"password": "a new password", "current_password": "wrong"}
+        for _ in range(wrongs):
+            client.patch("/auth/me", json=body, headers=mine)
+        monkeypatch.setattr(passwords, "hashed", None)
+        assert client.patch("/auth/me", json=body, headers=mine).status_code == (429 if wrongs else 422)
+
     def test_can_be_changed_while_others_guess(self, client, user, log_in):
         mine = bearer(log_in())
-        for _ in range(6):
-            client.post("/login", json={"email": user.email, "password": "wrong"})
+        session = client.get("/auth/sessions", headers=mine).json[0]["id"]
+        for address in (user.email, f"session {session}"):
+            for _ in range(6):
+                client.post("/login", json={"email": address, "password": "wrong"})
         body = {"password": "a new password", "current_password": PASSWORD}
         assert client.patch("/auth/me", json=body, headers=mine).status_code == 200
 

@@ -62,7 +62,19 @@ def test_of_writes_are_none_unless_set(make_client):
     assert [client.post("/collections", json=shelf, headers=ada).status_code for _ in range(3)] == [201, 201, 429]
     assert client.delete("/collections/1", headers=ada).status_code == 429
     assert client.post("/collections", json=shelf, headers=grace).status_code == 201
-    assert client.get("/auth/me", headers=ada).status_code == 200
+    for method in ("GET", "HEAD"):
+        assert client.open("/auth/me", method=method, headers=ada).status_code == 200
+
+
+def test_of_new_addresses_are_twenty_in_an_hour_for_a_member(make_client):
+    client = make_client()
+    register(client, 0)
+    token = {"Authorization": f"Bearer {client.post('/login', json=LOGIN).json['token']}"}
+    change = {"email": LOGIN["email"], "current_password": LOGIN["password"]}
+    answers = [client.patch("/auth/me", json=change, headers=token).status_code for _ in range(21)]
+    assert answers == [200] * 20 + [429]
+    assert client.patch("/auth/me", json=change | {"email": "taken@example.org"}, headers=token).status_code == 429
+    assert client.get("/auth/me", headers=token).status_code == 200
 
 
 @pytest.mark.parametrize("listens", [False, True])

@@ -8,7 +8,7 @@ from werkzeug.exceptions import TooManyRequests
 
 from mediatheque.auth import logins, passwords, sessions, tokens
 from mediatheque.auth.models import Session, User
-from mediatheque.auth.queries import USERS, account, renew_password, user_by_email
+from mediatheque.auth.queries import USERS, renew_password, user_named
 from mediatheque.auth.schemas import (
     CredentialsSchema,
     LoginSchema,
@@ -56,7 +56,8 @@ def register(values: dict[str, Any]) -> Response:
 @blueprint.response(200, LoginSchema)
 def login(credentials: dict[str, Any]) -> Response:
     """Get a token for an address and its password."""
-    user = verified(credentials["email"], credentials["password"], account(credentials["email"]))
+    spelling, named = user_named(credentials["email"])
+    user = verified(named, credentials["password"], f"address {spelling}")
     session = sessions.begin(user, request.user_agent.string) if user else None
     if user is None or session is None:
         return problem(401, "You have entered the wrong email or the wrong password. Please try again.")
@@ -66,13 +67,12 @@ def login(credentials: dict[str, Any]) -> Response:
     return wire.answer(body, headers=NO_STORE)
 
 
-def verified(address: str, password: str, counted_as: str) -> User | None:
-    """The user with that address, if it is their password; 429 after too many that were not.
+def verified(user: User | None, password: str, counted_as: str) -> User | None:
+    """*user*, if it is their password; 429 after too many that were not.
 
     Failures count against one password: whoever is given another begins anew. Commits the count before the hash is
     computed, which takes its time: others may have the connection. A hash at another cost than is set is replaced.
     """
-    user = user_by_email(address)
     counted_as += f" {user.password}" if user else ""
     wait = logins.reserve(counted_as)
     if wait:

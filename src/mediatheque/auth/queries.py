@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from email_validator import EmailNotValidError
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import bindparam, func, literal, select, update
 
 from mediatheque.auth.models import Session, User
 from mediatheque.auth.permissions import GRANTED
@@ -42,17 +42,20 @@ def caller(session_id: int) -> Caller | None:
     return Caller(*rows[0]) if rows else None
 
 
-def account(address: str) -> str:
-    """What logins with that address are counted as: all its spellings as one, and what is no address as it is."""
-    return (_normalised(address) or address[:LONGEST_TEXT]).lower()
-
-
 def user_by_email(address: str) -> User | None:
     """The user with that address, in any spelling of it; None if there is none, or it is no address."""
+    return user_named(address)[1]
+
+
+def user_named(address: str) -> tuple[str, User | None]:
+    """What the database takes all spellings of that address for, and its user, if there is one."""
     email = _normalised(address)
     if email is None:
-        return None
-    return db.session.scalar(select(User).where(func.lower(User.email) == func.lower(email)))
+        return address[:LONGEST_TEXT], None
+    spelling = select(func.lower(literal(email)).label("lower")).subquery()
+    statement = select(spelling.c.lower, User).outerjoin(User, func.lower(User.email) == spelling.c.lower)
+    lower, user = db.session.execute(statement).one()
+    return lower, user
 
 
 def renew_password(user: User, hashed: str) -> None:

@@ -113,7 +113,7 @@ class Blueprint(SmorestBlueprint):
             with suppress(RequestEntityTooLarge):
                 request.get_data()
             check()
-            if request.method != "GET":
+            if request.method not in ("GET", "HEAD"):
                 rates.spend(current_app.config["RATELIMIT_WRITES"], "writes", str(current_user.id))
             first = idempotency.replayed() if self.remembers and request.method == "POST" else None
             return view(*args, **kwargs) if first is None else first

@@ -5,6 +5,7 @@ These are the rates of `limits`, which Flask-Limiter is made of, without its hoo
 
 import logging
 import math
+import re
 import time
 from collections.abc import Callable
 from functools import wraps
@@ -28,8 +29,9 @@ View = Callable[..., Any]
 def client() -> str:
     """The client's address; of IPv6 the network, since one client has all of it."""
     given = request.remote_addr or ""
+    with_port = re.fullmatch(r"\[(.*)\](?::\d+)?|([^:]+):\d+", given)  # as some proxies write it
     try:
-        address = ip_address(given.rpartition(":")[0] if given.count(":") == 1 else given)  # some proxies add the port
+        address = ip_address((with_port[1] or with_port[2]) if with_port else given)
     except ValueError:
         return ""
     if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
