@@ -9,13 +9,15 @@ PIP_INSTALL = $(VENV) -m pip install --quiet --disable-pip-version-check --requi
 NGINX = $(shell PATH="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin" command -v nginx)
 REDIS = $(shell PATH="$$PATH:/opt/homebrew/bin" command -v redis-server)
 
+FLASK = $(VENV) -m flask --app src/mediatheque
+
 .PHONY: run serve test test-faults bench lock docs
 
 run: .venv/run .env  ## Serve on http://127.0.0.1:8080; PORT=9000 and HOST=0.0.0.0 move it.
-	@$(VENV) -m flask start
+	@$(FLASK) start
 
 serve: .venv/run  ## Serve in production: see docs/operations.md.
-	@$(VENV) -m flask serve
+	@$(FLASK) serve
 
 test: .venv/test  ## Everything that must be green.
 	@$(VENV) -m ruff check .
@@ -44,7 +46,7 @@ lock: .venv/test  ## Bring the locked requirements to the newest versions.
 		pyproject.toml tests/benchmarks/requirements.in -o tests/benchmarks/requirements.txt
 
 docs: .venv/test  ## Write what is generated in docs/: openapi.json and the diagram in data-model.md.
-	@$(VENV) -m flask openapi write docs/openapi.json
+	@$(FLASK) openapi write docs/openapi.json
 	@PYTHONPATH=src $(VENV) docs/data_model.py
 
 .env: | .env.sample .venv/run

@@ -104,6 +104,20 @@ def test_what_loses_acknowledged_writes_is_wrong(check, make_database, make_app)
     assert check(url)["wrong"] == ["synchronous_commit is off: what was acknowledged can be lost."]
 
 
+def test_notes_a_log_of_the_database_that_holds_addresses(check, make_database, make_app):
+    url = make_database("check_talkative")
+    with make_app(url).app_context():
+        upgrade()
+    said = f"PostgreSQL logs what it refuses, addresses too: its administrator can ALTER DATABASE {url.database} SET "
+    for verbosity in ("default", "terse"):
+        with make_app(url).app_context():
+            db.session.execute(text(f"ALTER DATABASE {url.database} SET log_min_messages = warning"))
+            db.session.execute(text(f"ALTER DATABASE {url.database} SET log_error_verbosity = {verbosity}"))
+            db.session.commit()
+        noted = any(note.startswith(said) for note in check(url)["note"])
+        assert noted == (verbosity == "default")
+
+
 @pytest.mark.parametrize(
     ("setting", "value"),
     [("JWT_SECRET_KEY", "short"), ("RATELIMIT_WRITES", "often")],

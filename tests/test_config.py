@@ -96,6 +96,20 @@ def test_options_in_the_url_are_kept():
     [
         ({"MEDIATHEQUE_ENV": "staging"}, "MEDIATHEQUE_ENV must be development or production, not staging."),
         ({"PORT": "http"}, "PORT must be a whole number from 1 to 65535, not http."),
+        ({"PORT": "9" * 5000}, "PORT must be a whole number from 1 to 65535, not 9"),
+        ({"JWT_SECRET_KEY": "\udcff" * 40}, "JWT_SECRET_KEY must be printable text in UTF-8."),
+        (
+            {"RATELIMIT_WRITES": "10 per minute; 1 per hour"},
+            "RATELIMIT_WRITES must be a rate like 100 per minute, not ",
+        ),
+        ({"RATELIMIT_WRITES": "5 per 0 minute"}, "RATELIMIT_WRITES must be a rate like 100 per minute, not "),
+        ({"RATELIMIT_WRITES": "5 per fortnight"}, "RATELIMIT_WRITES must be a rate like 100 per minute, not "),
+        ({"RATELIMIT_STORAGE_URI": "redis://host?foo=bar"}, "RATELIMIT_STORAGE_URI must be memory:// or like "),
+        (
+            {"DATABASE_URL": "postgresql://host/db?foo=bar"},
+            "DATABASE_URL must have options of PostgreSQL's behind its ?",
+        ),
+        ({"DATABASE_URL": "postgresql://host/db?password=x"}, "DATABASE_URL must have its password before the host: "),
         ({"PORT": "70000"}, "PORT must be a whole number from 1 to 65535, not 70000."),
         ({"BCRYPT_LOG_ROUNDS": "3"}, "BCRYPT_LOG_ROUNDS must be a whole number from 4 to 31, not 3."),
         ({"RATELIMIT_ENABLED": "perhaps"}, "RATELIMIT_ENABLED must be one of 1, true, on, 0, false, off, not perhaps."),

@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 from flask_migrate import upgrade
+from sqlalchemy import text
 
 from factories.auth import signed_in
 from mediatheque.auth import accounts, passwords
@@ -108,6 +109,28 @@ def test_a_request_that_the_database_gives_up_for_another_has_collided(app, head
         answer = hasty.patch(path, json={"genre": "Spaghetti western"}, headers=headers)
         assert unavailable(answer) == "The request collided with another one. Please try again."
     assert hasty.get(path).json["genre"] == "Western"
+
+
+def test_a_database_that_may_only_be_read_takes_no_changes(app, headers, make_app):
+    url = app.config["SQLALCHEMY_DATABASE_URI"]
+    standby = make_app(url.update_query_dict({"options": "-c default_transaction_read_only=on"})).test_client()
+    answer = standby.post("/genres", json={"genre": "Noir"}, headers=headers)
+    assert unavailable(answer) == "The database takes no changes at the moment. Please try again."
+    assert standby.get("/genres").status_code == 200
+
+
+def test_a_database_on_a_full_disk_has_no_room_left(app, headers):
+    with app.app_context():
+        db.session.execute(
+            text("""CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql
+            AS $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$""")
+        )
+        db.session.execute(text("CREATE TRIGGER fill BEFORE INSERT ON genres EXECUTE FUNCTION fill()"))
+        db.session.commit()
+        answer = app.test_client().post("/genres", json={"genre": "Noir"}, headers=headers)
+        db.session.execute(text("DROP FUNCTION fill CASCADE"))
+        db.session.commit()
+    assert unavailable(answer) == "The database has no room left. Please try again."
 
 
 def test_a_database_without_tables_is_said_to_have_none(make_database, make_app):

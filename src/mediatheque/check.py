@@ -84,6 +84,11 @@ def _server(connection: Connection) -> Iterator[Finding]:
     for setting in DURABLE:
         if connection.scalar(select(func.current_setting(setting))) == "off":
             yield Finding(Kind.WRONG, f"{setting} is off: what was acknowledged can be lost.")
+    logged = connection.scalar(select(func.current_setting("log_min_messages"))) not in ("log", "fatal", "panic")
+    if logged and connection.scalar(select(func.current_setting("log_error_verbosity"))) != "terse":
+        sentence = "PostgreSQL logs what it refuses, addresses too: its administrator can ALTER DATABASE {} SET {}."
+        name = connection.dialect.identifier_preparer.quote(connection.engine.url.database or "")
+        yield Finding(Kind.NOTE, sentence.format(name, "log_error_verbosity = terse"))
     yield from _connections(connection)
     apart = abs(float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0) - time.time())
     if apart > CLOCKS:

@@ -1,7 +1,6 @@
 """The commands: thin clicks over functions of the areas."""
 
 import errno
-import os
 import socket
 import sys
 import time
@@ -213,7 +212,7 @@ def _free_address(host: str, port: int) -> str:
             return str(probe.getsockname()[0])
     except OSError as error:
         way_out = " PORT=9000 takes another one." if error.errno == errno.EADDRINUSE else ""
-        reason = os.strerror(error.errno) if error.errno else error
+        reason = str(error.strerror).partition(" (while ")[0]
         raise click.ClickException(f"Cannot listen at {host}, port {port}: {reason}.{way_out}") from error
 
 

@@ -17,6 +17,8 @@ from click import ClickException
 from dotenv import dotenv_values
 from jwt.warnings import InsecureKeyLengthWarning
 from limits import RateLimitItem, parse
+from psycopg import ProgrammingError
+from psycopg.conninfo import make_conninfo
 from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -73,7 +75,7 @@ def load(overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
     return {
         "MEDIATHEQUE_ENV": environment,
         "EMBEDDED_INSTANCE": instance if embedded else None,
-        "HOST": settings.get("HOST", "127.0.0.1"),
+        "HOST": settings.get("HOST", "127.0.0.1").strip("[]"),
         "PORT": _integer("PORT", settings, default=8080, minimum=1, maximum=65535),
         "WORKERS": _integer("WORKERS", settings, default=_cores(), minimum=1, maximum=1000),
         "THREADS": threads,
@@ -115,7 +117,7 @@ def _cores() -> int:
 
 def _integer(name: str, settings: Mapping[str, str], *, default: int, minimum: int, maximum: int) -> int:
     value = settings.get(name, str(default))
-    if not (value.isascii() and value.isdigit() and minimum <= int(value) <= maximum):
+    if not (re.fullmatch("[0-9]{1,20}", value) and minimum <= int(value) <= maximum):
         raise SettingError(f"{name} must be a whole number from {minimum} to {maximum}, not {value}.")
     return int(value)
 
@@ -143,7 +145,8 @@ def _storage(name: str, settings: Mapping[str, str]) -> str:
     uri = settings.get(name, "memory://")
     with suppress(ValueError):  # a port that is none
         parts = urlsplit(uri)
-        if parts.scheme in ("memory", "redis", "rediss", "redis+unix") and parts.port != 0:
+        known = parts.scheme in ("memory", "redis", "rediss", "redis+unix")
+        if known and parts.port != 0 and not parts.query:  # whose names the client of Redis would have to know
             return uri
     raise SettingError(f"{name} must be memory:// or like redis://host:6379, rediss://… or redis+unix://….")
 
@@ -151,10 +154,10 @@ def _storage(name: str, settings: Mapping[str, str]) -> str:
 def _rate(name: str, settings: Mapping[str, str]) -> RateLimitItem | None:
     """A rate such as ``100 per minute``; None is no limit."""
     value = settings.get(name)
-    try:
-        return parse(value) if value else None
-    except ValueError:
-        raise SettingError(f"{name} must be a rate like 100 per minute, not {value}.") from None
+    with suppress(ValueError):
+        if value is None or re.fullmatch(r"[1-9][0-9]*( per |/)([1-9][0-9]* )?[a-z]+", value):
+            return parse(value) if value else None
+    raise SettingError(f"{name} must be a rate like 100 per minute, not {value}.")
 
 
 def _database_url(name: str, settings: Mapping[str, str]) -> URL:
@@ -169,6 +172,12 @@ def _database_url(name: str, settings: Mapping[str, str]) -> URL:
         raise SettingError(
             f"{name} must begin with postgresql://, postgres:// or postgresql+psycopg2://, not {url.drivername}://."
         )
+    if "password" in url.query:  # where nobody would hide it
+        raise SettingError(f"{name} must have its password before the host: postgresql://user:password@host/database.")
+    try:
+        make_conninfo(**{option: str(value) for option, value in url.query.items()})
+    except ProgrammingError as error:
+        raise SettingError(f"{name} must have options of PostgreSQL's behind its ?: {error}.") from None
     return url.set(drivername=driver)
 
 
@@ -220,6 +229,8 @@ def _previous_secret(settings: Mapping[str, str], *, production: bool) -> str | 
 
 
 def _long_enough(name: str, secret: str, *, production: bool) -> str:
+    if not secret.isprintable():
+        raise SettingError(f"{name} must be printable text in UTF-8.")
     if len(secret.encode()) < SHORTEST_SECRET:
         if production:
             raise SettingError(f"{name} must have at least {SHORTEST_SECRET} bytes in production.")

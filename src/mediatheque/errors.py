@@ -10,7 +10,15 @@ from typing import Any
 import orjson
 from flask import Flask, Response, request
 from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, InterfaceError, OperationalError, ProgrammingError
+from sqlalchemy.exc import (
+    DataError,
+    DBAPIError,
+    IntegrityError,
+    InterfaceError,
+    InternalError,
+    OperationalError,
+    ProgrammingError,
+)
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from werkzeug.exceptions import HTTPException
 
@@ -31,6 +39,16 @@ NOT_VALID = "Token is not valid"
 UNDEFINED_TABLE = "42P01"
 COLLISIONS = ("40P01", "40001", "55P03")  # deadlock, serialisation failure, lock not available
 TOOK_TOO_LONG = "57014"  # statement_timeout
+READ_ONLY = "25006"
+DISK_FULL = "53100"
+
+# What the database cannot do at the moment, by the code that it gives for it.
+MOMENTS = {
+    **dict.fromkeys(COLLISIONS, "The request collided with another one."),
+    TOOK_TOO_LONG: "The database took too long for this request.",
+    READ_ONLY: "The database takes no changes at the moment.",
+    DISK_FULL: "The database has no room left.",
+}
 
 SENTENCES = {
     404: "There is nothing at {path}.",
@@ -127,11 +145,11 @@ def on_database_away(error: Exception) -> Response:
     """The database cannot be reached, or had to give up this request for another."""
     if isinstance(error, PoolTimeout):
         return unavailable("The server is busy. Please try again.", error)
-    if isinstance(error, DBAPIError) and diagnosis(error, "sqlstate") in COLLISIONS:
-        return unavailable("The request collided with another one. Please try again.", error)
-    if isinstance(error, DBAPIError) and diagnosis(error, "sqlstate") == TOOK_TOO_LONG:
-        return unavailable("The database took too long for this request. Please try again.", error)
-    return unavailable("The database cannot be reached at the moment. Please try again.", error)
+    code = diagnosis(error, "sqlstate") if isinstance(error, DBAPIError) else None
+    if code == READ_ONLY:  # after a fail-over this connection may lead to the old primary
+        db.session().invalidate()
+    reason = MOMENTS.get(code or "", "The database cannot be reached at the moment.")
+    return unavailable(f"{reason} Please try again.", error)
 
 
 def unavailable(detail: str, error: Exception) -> Response:
@@ -146,6 +164,11 @@ def on_programming_error(error: ProgrammingError) -> Response:
     if diagnosis(error, "sqlstate") == UNDEFINED_TABLE:
         return unavailable("The tables of the database are missing: flask db create makes them.", error)
     return on_exception(error)
+
+
+def on_internal_error(error: InternalError) -> Response:
+    """What the database calls an error of its own, and what is none: that it can only be read."""
+    return on_database_away(error) if diagnosis(error, "sqlstate") == READ_ONLY else on_exception(error)
 
 
 def on_data_error(error: DataError) -> Response:
@@ -182,6 +205,7 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(HTTPException, on_http_exception)
     app.register_error_handler(IntegrityError, on_integrity_error)
     app.register_error_handler(DataError, on_data_error)
+    app.register_error_handler(InternalError, on_internal_error)
     app.register_error_handler(ProgrammingError, on_programming_error)
     for away in (OperationalError, InterfaceError, PoolTimeout, PostgresError):
         app.register_error_handler(away, on_database_away)

@@ -18,7 +18,7 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from granian.log import LogLevels
 
-from mediatheque.kit.logs import STANDARD_OUTPUT, JsonFormatter
+from mediatheque.kit.logs import STANDARD_ERROR, STANDARD_OUTPUT, JsonFormatter
 
 BACKLOG = 1024  # connections that wait to be accepted
 HEADERS_WITHIN = 10_000  # milliseconds a client may take to send its headers
@@ -78,8 +78,9 @@ def _start_worker(load: Callable[[], Any], host: str, port: int, greeting: str) 
     application = load()
     gc.freeze()  # what is there for good need not be looked through again and again,
     gc.set_threshold(10_000, 10, 10)  # nor need the rows of a page, which are gone by themselves
-    if stat.S_ISFIFO(os.fstat(STANDARD_OUTPUT).st_mode):
-        os.set_blocking(STANDARD_OUTPUT, False)  # a log that nobody reads loses lines, and keeps nobody waiting
+    for output in (STANDARD_OUTPUT, STANDARD_ERROR):
+        if stat.S_ISFIFO(os.fstat(output).st_mode):
+            os.set_blocking(output, False)  # a log that nobody reads loses lines, and keeps nobody waiting
     if greeting:
         threading.Thread(target=_greet, args=(host, port, greeting), daemon=True).start()
     return application

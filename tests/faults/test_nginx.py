@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import socket
 import threading
 from contextlib import nullcontext, suppress
+from http.client import HTTPResponse
 from statistics import quantiles
 
-from faults.clients import Load, ask, statuses
+from faults.clients import Answer, Load, ask, statuses
 from faults.figures import Figure, demand, within
 from faults.proxy import proxied
 from faults.servers import running
@@ -123,6 +125,25 @@ def test_a_body_is_as_large_with_nginx_as_without(database):
                 for to in (server.port, port)
             )
             assert problem(behind) == problem(direct)
+
+
+def test_what_nginx_refuses_itself_is_a_problem_as_well(database):
+    refused = {
+        "GET /%00 HTTP/1.1": 400,
+        "GET /books HTTP/1.1\r\nX: " + "x" * 20_000: 400,
+        "GET /" + "x" * 20_000 + " HTTP/1.1": 414,
+        "TRACE /books HTTP/1.1": 405,
+        "GET /books HTTP/7.1": 505,
+        "POST /books HTTP/1.1\r\nTransfer-Encoding: gzip": 501,
+    }
+    with running(database, WORKERS="1") as server, proxied(server) as port:
+        for line, status in refused.items():
+            with socket.create_connection(("127.0.0.1", int(port)), timeout=5) as client:
+                client.sendall(f"{line}\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+                response = HTTPResponse(client)
+                response.begin()
+                headers = {name.lower(): value for name, value in response.getheaders()}
+                assert problem(Answer(response.status, headers, response.read(), 0))[0] == status
 
 
 def test_where_the_application_is_gone_nginx_says_when_to_come_again(database):

@@ -165,12 +165,12 @@ class TestSearch:
         found = walked(client, path, limit=SMALL, count="true", q=blank)
         assert sorted(row["id"] for row in found) == sorted(row["id"] for row in client.get(path).json)
 
-    @pytest.mark.parametrize("words", ["x" * 255, "ﷺ" * 255, "ﬁ", "%_\\" * 85, "😀", "'; --", "\u202e", "%(q)s %s {q}"])
+    @pytest.mark.parametrize("words", ["x" * 255, "ﷺ" * 78, "ﬁ", "%_\\" * 85, "😀", "'; --", "\u202e", "%(q)s %s {q}"])
     def test_takes_any_text_of_255_characters(self, client, path, words):
         for sort in ({}, {"sort": "-id"}):
             assert client.get(path, query_string={"q": words, **sort}).json == []
 
-    @pytest.mark.parametrize("words", ["x" * 256, "a\0b", "\0", "a\nb", "\x7f"])
+    @pytest.mark.parametrize("words", ["x" * 256, "ﷺ" * 79, "a\0b", "\0", "a\nb", "\x7f"])
     def test_refuses_what_is_too_long_and_control_characters(self, client, path, words):
         answer = client.get(path, query_string={"q": words})
         assert (answer.status_code, list(answer.json["errors"])) == (422, ["q"])

@@ -13,7 +13,7 @@ import flask
 import orjson
 from flask import Flask, Response, g, has_request_context, request
 
-STANDARD_OUTPUT = 1
+STANDARD_OUTPUT, STANDARD_ERROR = 1, 2
 
 
 class Request(flask.Request):
@@ -22,6 +22,7 @@ class Request(flask.Request):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.came = time.perf_counter()
+        self.environ.pop("HTTP_UPGRADE", None)  # nothing here speaks anything else: Werkzeug would refuse a websocket
         self.id = f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
 
 

@@ -26,6 +26,7 @@ BIGINT_MAX = 2**63 - 1
 
 # A btree entry holds 2,704 bytes. 255 Hangul syllables fold to 2,295; only ligature-like characters reach beyond.
 FOLDED_BYTES = 2600
+TOO_LONG_FOLDED = "Must be shorter: its characters are too many once they are decomposed."
 
 _COMBINING_MARKS = r"[\u0300-\u036f]"
 _FINAL_SIGMA, _SIGMA = "\u03c2", "\u03c3"
@@ -94,7 +95,7 @@ def folded_column(name: str) -> MappedColumn[Any]:
         CheckConstraint(
             f"octet_length({name}_folded) <= {FOLDED_BYTES}",
             name=f"{name}_folded",
-            info={"member": name, "sentence": "Must be shorter: its characters are too many once they are decomposed."},
+            info={"member": name, "sentence": TOO_LONG_FOLDED},
         ),
         deferred=True,
         deferred_raiseload=True,

@@ -1,5 +1,6 @@
 """Lists: limit, cursor, sort, filters and search become one bounded keyset statement, never an OFFSET."""
 
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -23,7 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import InstrumentedAttribute
 
 from mediatheque.kit.access import refuse
-from mediatheque.kit.models import INTEGER_MAX
+from mediatheque.kit.models import FOLDED_BYTES, INTEGER_MAX, TOO_LONG_FOLDED
 from mediatheque.kit.orders import RELEVANCE, ByColumn, ByRelevance, Condition, Cursor, Order, containing, sought
 from mediatheque.kit.schemas import BooleanParameter, IntegerParameter, Length, OneOf, TextField
 from mediatheque.kit.statements import LIMIT, Query, Source, read
@@ -74,6 +75,12 @@ class Parameters(MarshmallowSchema):
         return self.fields[name].deserialize(values[0])
 
 
+def _folds_shortly(text: str) -> None:
+    """ValidationError if *text* is longer, once it is folded, than any text that is searched."""
+    if len(unicodedata.normalize("NFKD", text).encode()) > FOLDED_BYTES:
+        raise ValidationError(TOO_LONG_FOLDED)
+
+
 class PageParameters(Parameters):
     """What every list takes; a listing adds its own."""
 
@@ -118,7 +125,7 @@ class Listing(Generic[Model]):
             self.orders[RELEVANCE] = ByRelevance(title, others)
             words = " or ".join(column.key.removesuffix("_folded") for column in (title, *others))
             description = f"A part of the {words}; case and accents do not matter."
-            members["q"] = TextField(validate=Length(0, 255), metadata={"description": description})
+            members["q"] = TextField(validate=[Length(0, 255), _folds_shortly], metadata={"description": description})
             self.filters["q"] = or_(*(column.like(containing()) for column in (title, *others)))
             self.filters[SIMILAR] = or_(*(sought().op("<<%")(column) for column in (title, *others)))
         for name, parameter in self.equal.items():
