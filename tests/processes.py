@@ -20,14 +20,14 @@ PATIENCE = 30  # seconds
 
 
 @contextmanager
-def flask(*command, instance, log=subprocess.PIPE, **settings):
-    """A running command of the application; standard output and error in *log*. It is killed if it goes on."""
+def flask(*command, instance, log=subprocess.PIPE, errors=subprocess.STDOUT, **settings):
+    """A running command of the application; standard output in *log*, errors too. It is killed if it goes on."""
     with subprocess.Popen(
         [sys.executable, "-m", "flask", *command],
         cwd=config.ROOT,
         env=os.environ | {"MEDIATHEQUE_INSTANCE": str(instance), "BCRYPT_LOG_ROUNDS": "4", **settings},
         stdout=log,
-        stderr=subprocess.STDOUT,
+        stderr=errors,
         text=True,
         # Where the tests run in the background Ctrl-C may be ignored, which children inherit.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509

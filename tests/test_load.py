@@ -120,16 +120,13 @@ def test_a_database_that_may_only_be_read_takes_no_changes(app, headers, make_ap
 
 
 def test_a_database_on_a_full_disk_has_no_room_left(app, headers):
-    with app.app_context():
-        db.session.execute(
-            text("""CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql
-            AS $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$""")
-        )
-        db.session.execute(text("CREATE TRIGGER fill BEFORE INSERT ON genres EXECUTE FUNCTION fill()"))
-        db.session.commit()
-        answer = app.test_client().post("/genres", json={"genre": "Noir"}, headers=headers)
-        db.session.execute(text("DROP FUNCTION fill CASCADE"))
-        db.session.commit()
+    full = "BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END"
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text(f"CREATE FUNCTION fill() RETURNS trigger LANGUAGE plpgsql AS $${full}$$"))
+        connection.execute(text("CREATE TRIGGER fill BEFORE INSERT ON genres EXECUTE FUNCTION fill()"))
+    answer = app.test_client().post("/genres", json={"genre": "Noir"}, headers=headers)
+    with app.app_context(), db.engine.begin() as connection:
+        connection.execute(text("DROP FUNCTION fill CASCADE"))
     assert unavailable(answer) == "The database has no room left. Please try again."
 
 

@@ -1,5 +1,6 @@
 """``flask start`` and ``flask serve``, which ``make run`` and ``make serve`` call: real processes."""
 
+import fcntl
 import json
 import os
 import re
@@ -131,6 +132,23 @@ def test_serves_others_without_a_database_and_says_so(make_database, port, url, 
     with flask("serve", instance="", DATABASE_URL=url, HOST="0.0.0.0", PORT=port, WORKERS="1") as process:
         assert process.stdout.readline().startswith(reason)
         wait_for(lambda: answers(port, "/health/live"))
+
+
+def test_errors_that_nobody_reads_keep_nobody_waiting(port):
+    unread, written = os.pipe()
+    fcntl.fcntl(written, fcntl.F_SETPIPE_SZ, 4096)
+    settings = {"DATABASE_URL": "postgresql://127.0.0.1:1/nothing", "PORT": port, "WORKERS": "1"}
+    with flask("serve", instance="", errors=written, **settings) as process:
+        wait_for(lambda: answers(port, "/health/live"))
+        for _ in range(40):
+            with pytest.raises(HTTPError) as error:
+                urlopen(f"http://127.0.0.1:{port}/books", timeout=PATIENCE)
+            error.value.close()
+        process.terminate()
+        process.wait(PATIENCE)
+    os.close(written)
+    with os.fdopen(unread, "rb") as errors:
+        assert b"The database cannot be reached at the moment." in errors.read()
 
 
 def test_a_setting_that_cannot_be_read_is_a_sentence(instance):

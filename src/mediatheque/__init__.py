@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from mediatheque import cli, config, docs, errors, health, models
 from mediatheque.auth import auth, me
 from mediatheque.extensions import bcrypt, db, jwt, ma, migrate
-from mediatheque.kit import exports, headers, logs, postgres, rates
+from mediatheque.kit import exports, headers, logs, postgres, rates, watch
 from mediatheque.kit.openapi import Api, IdConverter
 from mediatheque.library import books, collections, formats, genres, movie_formats, movies
 
@@ -38,6 +38,7 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
         with app.app_context():
             for engine in db.engines.values():
                 event.listen(engine, "do_connect", lambda *_: postgres.start(instance))
+    watch.init_app(app)
 
     if proxies := app.config["TRUSTED_PROXIES"]:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]

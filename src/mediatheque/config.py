@@ -33,6 +33,7 @@ ISSUER = "mediatheque"  # of access tokens, and who takes them
 # Time limits, in milliseconds, of what the server asks the database; commands have none (cli.py).
 _LIMITS = "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000"
 POOL_WAIT = 2  # seconds
+CONNECT_WITHIN = 3  # seconds
 _READER = "-c plan_cache_mode=force_generic_plan -c jit=off -c random_page_cost=1.1"
 
 log = logging.getLogger(__name__)
@@ -186,7 +187,7 @@ def _engine(url: URL, threads: int, options: str = "") -> dict[str, Any]:
     given = url.query.get("options", "")
     given = given if isinstance(given, str) else " ".join(given)
     options = f"{_LIMITS} {options} {given} -c timezone=UTC"
-    arguments: dict[str, Any] = {"connect_timeout": 5, "client_encoding": "utf8", "options": options}
+    arguments: dict[str, Any] = {"connect_timeout": CONNECT_WITHIN, "client_encoding": "utf8", "options": options}
     if url.drivername == "postgresql+psycopg":
         arguments["prepare_threshold"] = 0
     return {

@@ -31,6 +31,11 @@ def test_every_answer_guards_whoever_reads_it(client, method, path):
     assert {name: headers[name] for name in GUARDS} == GUARDS
 
 
+def test_other_protocols_are_not_spoken(client):
+    headers = {"Connection": "Upgrade", "Upgrade": "websocket"}
+    assert client.get("/genres", headers=headers).status_code == 200
+
+
 def test_the_documentation_may_show_itself_and_nothing_else(client):
     policy = client.get("/docs").headers["Content-Security-Policy"]
     assert policy == (

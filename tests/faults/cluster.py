@@ -63,6 +63,20 @@ class Cluster:
         wait_for(lambda: not lock.exists())
 
     @contextmanager
+    def frozen(self):
+        """All its processes stand still: it takes connections, and says nothing."""
+        postmaster = int((self.data / "postmaster.pid").read_text().split()[0])
+        backends = Path(f"/proc/{postmaster}/task/{postmaster}/children").read_text().split()
+        processes = [postmaster, *map(int, backends)]
+        try:
+            for process in processes:
+                os.kill(process, signal.SIGSTOP)
+            yield
+        finally:
+            for process in processes:
+                os.kill(process, signal.SIGCONT)
+
+    @contextmanager
     def database(self):
         name = f"faults_{next(self.numbers)}"
         with self.connect("postgres") as connection:

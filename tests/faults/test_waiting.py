@@ -9,7 +9,12 @@ from faults.servers import running
 
 POOL = Figure(5, "every connection of the pool held", "503 with Retry-After within 3 s, recovery at once")
 ROW = Figure(6, "another session holds the row for 30 s", "503 within 4 s, other rows go on")
-AT_ONCE = 1  # second
+FROZEN = Figure(
+    18,
+    "PostgreSQL frozen (SIGSTOP) while all threads ask it (beyond the project's own list)",
+    "503 with Retry-After, and `/health/live` answers, within 12 s; recovery at once",
+)
+AT_ONCE, SILENCE = 1, 12  # seconds
 
 
 def does_not_wait_for_connections(database, times, *patches):
@@ -63,6 +68,34 @@ def does_not_wait_for_rows(database, seconds, *patches):
     return f"503 after {slowest:.2f} s at most; other rows within {slowest_other * 1000:.0f} ms"
 
 
+def does_not_wait_for_the_silent(database, times, *patches):
+    requests = [
+        ("GET", "/genres"),
+        ("POST", "/genres", {"genre": "Western"}, database.headers),
+        ("GET", "/health/ready"),
+        ("GET", "/genres?limit=1"),
+    ]
+    slowest = alive = recovery = 0
+    with running(database, *patches, WORKERS="1") as server:
+
+        def at_once(requests):
+            return together(len(requests), lambda one: ask(server.port, *requests[one], timeout=SILENCE))
+
+        at_once(requests)  # connections are there, and known to be good
+        for _ in range(times):
+            with database.cluster.frozen():
+                *answers, live = at_once([*requests, ("GET", "/health/live")])
+                demand(all(one.says_when_to_come_again for one in answers), f"{statuses(answers)} within {SILENCE} s")
+                demand(live.status == 200, f"GET /health/live: {statuses([live])} within {SILENCE} s")
+                slowest, alive = max(slowest, *(one.seconds for one in answers)), max(alive, live.seconds)
+            good = ask(server.port, "GET", "/genres")
+            demand(good.status == 200, f"afterwards {statuses([good])}")
+            recovery = max(recovery, good.seconds)
+    demand(recovery < AT_ONCE, f"200 not before {recovery:.2f} s")
+    said = f"503 with Retry-After after {slowest:.1f} s at most, `/health/live` after {alive:.1f} s"
+    return f"{said}; 200 within {recovery * 1000:.0f} ms of the end"
+
+
 def test_where_all_connections_are_held_the_server_is_busy(database, choose, reached):
     reached(POOL, does_not_wait_for_connections(database, choose(1, 5)))
 
@@ -70,6 +103,15 @@ def test_where_all_connections_are_held_the_server_is_busy(database, choose, rea
 def test_waiting_for_connections_keeps_clients_waiting(database, missed):
     with missed(POOL, "waiting 30 s for a connection, SQLAlchemy's default"):
         does_not_wait_for_connections(database, 1, "waits_for_connections")
+
+
+def test_a_frozen_database_keeps_nobody_for_long(database, choose, reached):
+    reached(FROZEN, does_not_wait_for_the_silent(database, choose(1, 3)))
+
+
+def test_waiting_for_what_is_never_said_keeps_clients_waiting(database, missed):
+    with missed(FROZEN, "connections of the database not watched"):
+        does_not_wait_for_the_silent(database, 1, "waits_for_what_is_said")
 
 
 def test_a_held_row_keeps_nobody_for_long(database, choose, reached):

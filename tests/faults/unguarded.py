@@ -20,7 +20,7 @@ import mediatheque
 from mediatheque import cli, config, serve
 from mediatheque.auth import logins, passwords, permissions, tokens  # noqa: F401  (tokens sets what is patched)
 from mediatheque.extensions import db, jwt
-from mediatheque.kit import blueprint, idempotency, schemas, writes
+from mediatheque.kit import blueprint, idempotency, schemas, watch, writes
 
 changes = []
 
@@ -83,6 +83,10 @@ def can_hold_its_pools():
 
 def waits_for_connections():
     config.POOL_WAIT = 30
+
+
+def waits_for_what_is_said():
+    watch._cut = lambda _: None
 
 
 def waits_for_locks():

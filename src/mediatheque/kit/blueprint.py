@@ -17,12 +17,12 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import BadRequest, RequestEntityTooLarge, UnsupportedMediaType
 
 from mediatheque.extensions import db
-from mediatheque.kit import access, idempotency, rates
+from mediatheque.kit import access, idempotency, rates, watch
 from mediatheque.kit.pages import Listing
 from mediatheque.kit.schemas import MOST_ERRORS
 
 DEEPEST = 32
-LONGEST_DELETE = "60s"
+LONGEST_DELETE = 60  # seconds
 MOST_BRACKETS = 10_000
 
 View = Callable[..., Any]
@@ -101,7 +101,8 @@ class Blueprint(SmorestBlueprint):
 
         def check() -> None:
             access.authorise_admin(self.name.replace("_", " "))
-            db.session.execute(select(func.set_config("statement_timeout", LONGEST_DELETE, True)))
+            db.session.execute(select(func.set_config("statement_timeout", f"{LONGEST_DELETE}s", True)))
+            watch.allow(db.session.connection().connection, LONGEST_DELETE + watch.LONGEST)
 
         return self._guarded(view, "admin", check)
 

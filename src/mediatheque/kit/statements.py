@@ -4,6 +4,7 @@ Reads on psycopg 3 go to libpq itself, which waits for a whole result without Py
 Python for each piece of it. SQLAlchemy's events see none of this.
 """
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
@@ -20,10 +21,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import PoolProxiedConnection
 
 from mediatheque.extensions import db
+from mediatheque.kit import watch
 
 T = TypeVar("T")
 Row = Sequence[Any]
 
+AT_ONCE = 1.0  # seconds
 PREPARED = 100  # statements at most on each connection: the driver's own measure
 
 # Stands for a limit until the statement is run. Of a parameter PostgreSQL knows nothing: it would plan for a tenth of
@@ -189,12 +192,13 @@ def reader() -> Iterator[Source]:
 
 
 def read(work: Callable[[Source], T]) -> T:
-    """*work* on a connection of the reader; once more, on a new one, if it turned out to be dead."""
+    """*work* on a connection of the reader; once more, on a new one, if it turned out at once to be dead."""
+    begun = time.monotonic()
     try:
         with reader() as source:
             return work(source)
     except DBAPIError as error:
-        if not error.connection_invalidated:
+        if not error.connection_invalidated or time.monotonic() - begun > AT_ONCE:
             raise
     with reader() as source:
         return work(source)
@@ -204,6 +208,7 @@ def lift_limits(engine: Engine) -> None:
     """Commands may take as long as they need: connections that are made from now on have no time limits."""
     if not event.contains(engine, "connect", _lift):
         event.listen(engine, "connect", _lift)
+    watch.leave_alone(engine)
 
 
 def _lift(connection: Any, _record: object) -> None:
