@@ -17,6 +17,11 @@ def pytest_configure(config):
     config.stash[RESULTS] = Results()
 
 
+def pytest_ignore_collect(collection_path, config):
+    """Suites run by themselves in ``make test``: their figures and negative controls are for the full form."""
+    return True if collection_path.name == "test_suites.py" and not config.getoption("--full") else None
+
+
 def pytest_terminal_summary(terminalreporter, exitstatus, config):
     results = config.stash[RESULTS]
     if config.getoption("--full"):
@@ -51,15 +56,9 @@ def missed(results):
 
 
 @pytest.fixture
-def full(request):
-    """Whether the full figures are asked for."""
-    return request.config.getoption("--full")
-
-
-@pytest.fixture
-def choose(full):
+def choose(request):
     """Of two numbers the first in the short form, the second in the full one."""
-    return lambda short, whole: whole if full else short
+    return lambda short, full: full if request.config.getoption("--full") else short
 
 
 @pytest.fixture(scope="session")

@@ -77,9 +77,9 @@ REPORT_TEXT = """# Reliability
 What the server does when something breaks, and what was measured when `make test-faults` wrote this file. The tests, in
 `tests/faults/`, run the real server processes and a PostgreSQL of their own, with `fsync`, `synchronous_commit` and
 `full_page_writes` on; those of whole suites (Schemathesis, nasty values, bad tokens, the access table) run the
-application within the process that asks. `make test` runs a short form of each. The negative control, in the last
-column, is the same test against a copy of the program from which one guard was taken out: it must fail, and this is how
-it failed.
+application within the process that asks. `make test` runs a short form of each, of the suites without the control. This
+negative control, in the last column, is the same test against a copy of the program from which one guard was taken out:
+it must fail, and this is how it failed.
 
 Login times are taken at bcrypt's cost 10, where any other difference weighs four times as much as at the 12 of
 production.
