@@ -58,6 +58,7 @@ def serving(make_database, make_app, port, **settings):
     with app.app_context():
         upgrade()
     settings = {"DATABASE_URL": url.render_as_string(hide_password=False), "PORT": port, "WORKERS": "2", **settings}
+    settings = {"COVERAGE_PROCESS_CONFIG": "", **settings}  # other tests cover the same lines
     with flask("serve", instance="", **settings) as process:
         wait_for(lambda: answers(port))
         yield process
