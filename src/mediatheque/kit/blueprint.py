@@ -74,7 +74,7 @@ class Blueprint(SmorestBlueprint):
     """flask-smorest's Blueprint, on which a route that states no access cannot be registered.
 
     A POST by somebody takes an Idempotency-Key (idempotency.py), unless the blueprint *remembers* no answers. With
-    *single* its routes are about one row, without an id.
+    *single* its routes are about one thing, without an id.
     """
 
     ARGUMENTS_PARSER = Parser()
@@ -131,10 +131,7 @@ class Blueprint(SmorestBlueprint):
         body = type(listing.wire.schema)(many=True)
 
         def decorate(view: View) -> View:
-            documented: View = self.response(200, body, headers=headers)(view)
-            parameters = [{"in": "query", "schema": listing.parameters}]
-            documented._apidoc["arguments"] = {"parameters": parameters}  # type: ignore[attr-defined]  # noqa: SLF001
-            return self.refuses(422)(documented)
+            return self.takes(listing.parameters)(self.response(200, body, headers=headers)(view))
 
         return decorate
 
@@ -156,7 +153,16 @@ class Blueprint(SmorestBlueprint):
         def decorate(view: View) -> View:
             answer = {"description": HTTPStatus.OK.phrase, "headers": headers, "content": content}
             view.__dict__["answers"] = {"200": answer}
-            view.__dict__["_apidoc"] = {"arguments": {"parameters": [{"in": "query", "schema": parameters}]}}
+            return self.takes(parameters)(view)
+
+        return decorate
+
+    def takes(self, parameters: MarshmallowSchema) -> Callable[[View], View]:
+        """Documents the *parameters* that the route reads from its query string."""
+
+        def decorate(view: View) -> View:
+            documented = view.__dict__.setdefault("_apidoc", {})
+            documented["arguments"] = {"parameters": [{"in": "query", "schema": parameters}]}
             return self.refuses(422)(view)
 
         return decorate
@@ -203,7 +209,9 @@ class Blueprint(SmorestBlueprint):
                 errors |= {429}
             condition = self._condition(rule, method, view)
             if condition:
-                operation["parameters"] = [{"in": "header", "schema": {"type": "string"}} | condition]
+                # These take the place of those that the decorators have documented.
+                asked = [one for one in inputs if one["in"] == "query"]
+                operation["parameters"] = [*asked, {"in": "header", "schema": {"type": "string"}} | condition]
                 errors |= {"get": {304}, "post": {422}}.get(method, {412})
             name = endpoint if method != "put" or len(methods) == 1 else f"{endpoint}_by_put"
             doc["manual_doc"] = {
