@@ -13,7 +13,7 @@ from mediatheque.auth import auth, me
 from mediatheque.extensions import bcrypt, db, jwt, ma, migrate
 from mediatheque.kit import exports, headers, logs, postgres, rates, watch
 from mediatheque.kit.openapi import Api, IdConverter
-from mediatheque.library import books, collections, formats, genres, movie_formats, movies
+from mediatheque.library import books, collections, formats, genres, movie_formats, movies, stats
 
 __all__ = ["create_app", "models"]
 
@@ -51,7 +51,7 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     exports.init_app(app)
     errors.init_app(app)
     api = Api(app)
-    for resource in (auth, me, collections, books, movies, formats, movie_formats, genres, health):
+    for resource in (auth, me, collections, books, movies, formats, movie_formats, genres, stats, health):
         api.register_blueprint(resource.blueprint)
     docs.init_app(app, api)
     cli.init_app(app)

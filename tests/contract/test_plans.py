@@ -43,25 +43,35 @@ def library(make_database, make_app):
 
 
 @pytest.fixture
-def explain(library, monkeypatch):
-    """Explains each statement of a GET: the most rows that one of them read, and the answer."""
+def plans(library, monkeypatch):
+    """The plan of each statement of a GET, and the answer."""
     asked = []
     rows = Query.rows
     monkeypatch.setattr(
         Query, "rows", lambda query, *asked_for: asked.append((query, *asked_for[1:])) or rows(query, *asked_for)
     )
 
-    def explain(path, **parameters):
+    def plans(path, **parameters):
         asked.clear()
-        answer = library.test_client().get(path, query_string={"limit": LIMIT, **parameters})
+        answer = library.test_client().get(path, query_string=parameters)
         assert answer.status_code == 200
-        relations = LISTINGS[path].wire.model.__mapper__.relationships
-        nested = {relation.target.name for relation in relations if relation.uselist}
         with library.app_context(), reader() as source:
-            plans = [plan_of(source, *one) for one in asked]
             for one in asked:
                 assert rows(one[0], source, *one[1:]) == rows_of_the_driver(source, *one)
-        return max(rows_read(plan, nested) for plan in plans), answer
+            return [plan_of(source, *one) for one in asked], answer
+
+    return plans
+
+
+@pytest.fixture
+def explain(plans):
+    """Explains each statement of a GET of a list: the most rows that one of them read, and the answer."""
+
+    def explain(path, **parameters):
+        found, answer = plans(path, **{"limit": LIMIT, **parameters})
+        relations = LISTINGS[path].wire.model.__mapper__.relationships
+        nested = {relation.target.name for relation in relations if relation.uselist}
+        return max(rows_read(plan, nested) for plan in found), answer
 
     return explain
 
@@ -102,6 +112,12 @@ def rows_read(plan, nested):
         return inside
     removed = plan.get("Rows Removed by Filter", 0) + plan.get("Rows Removed by Index Recheck", 0)
     return inside + (plan["Actual Rows"] + removed) * plan["Actual Loops"]
+
+
+def scans(plan, table):
+    """The nodes of the plan that read *table*."""
+    here = [plan] if plan.get("Relation Name") == table else []
+    return here + [scan for part in plan.get("Plans", []) for scan in scans(part, table)]
 
 
 def commonest(library, column):
@@ -208,3 +224,26 @@ def test_of_a_search_reads_a_part(explain, library, path, q, sort):
         read, answer = explain(path, q=q, **sort)
     assert all(any(q in str(value).lower() for value in row.values()) for row in answer.json)
     assert read <= PART or not knows
+
+
+class TestStats:
+    """Numbers of 100,000 items each: the narrow indexes of the counted columns are read, never the wide rows."""
+
+    TABLES = ("books", "movies")
+
+    def test_read_nothing_but_indexes(self, plans):
+        found, answer = plans("/stats")
+        for plan, table in zip(found, self.TABLES, strict=True):
+            assert answer.json[table]["count"] == ROWS
+            read = scans(plan, table)
+            assert {scan["Node Type"] for scan in read} == {"Index Only Scan"}
+            assert sum(scan["Heap Fetches"] for scan in read) == 0
+            assert len(read) == 5
+
+    @pytest.mark.parametrize("name", ["collection_id", "user_id"])
+    def test_of_a_filter_read_what_it_selects_once(self, plans, library, name):
+        chosen = commonest(library, getattr(LISTINGS["/books"].wire.model, name))
+        found, answer = plans("/stats", **{name: chosen})
+        for plan, table in zip(found, self.TABLES, strict=True):
+            (scan,) = scans(plan, table)
+            assert rows_read(scan, set()) == answer.json[table]["count"] > 0

@@ -62,6 +62,16 @@ class TestRead:
         assert len(statements) == 1
 
 
+@pytest.mark.parametrize("rows", [1, 100])
+@pytest.mark.parametrize("filters", [(), ("collection_id", "user_id")])
+def test_of_the_numbers_there_is_one_for_each_kind(client, connection, statements, rows, filters):
+    made = [make_many(connection, item, rows) for item in (Book, Movie)]
+    chosen = {name: getattr(made[0], name) for name in filters}
+    statements.clear()
+    assert client.get("/stats", query_string=chosen).json["books"]["count"] == rows
+    assert statements == ["WITH", "WITH"]
+
+
 class TestWrite:
     """BEGIN and COMMIT come on top. The first statement reads the user, an INSERT and the end of a PATCH the answer."""
 

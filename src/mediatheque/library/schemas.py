@@ -7,8 +7,10 @@ from marshmallow import ValidationError, fields, validate
 from marshmallow_sqlalchemy import auto_field
 
 from mediatheque.auth.schemas import UserReference
-from mediatheque.kit.schemas import Schema, TextField, shown
+from mediatheque.kit.schemas import Schema, StrictSchema, TextField, shown
 from mediatheque.library.models import Book, Collection, Format, FormatMovie, Genre, Movie
+
+HISTOGRAM = "At most 40 equal steps without a gap; where some items are much longer than most, one more without an end."
 
 
 class IsbnField(TextField):
@@ -170,3 +172,78 @@ class CollectedMovieSchema(MovieSchema):
     """A movie among the books of an export."""
 
     type = fields.String(dump_only=True, validate=validate.Equal("movie"))
+
+
+class GenreCountSchema(StrictSchema):
+    id = fields.Integer(required=True, allow_none=True)
+    genre = fields.String(required=True, allow_none=True, metadata={"description": "`null`: those without a genre."})
+    count = fields.Integer(required=True)
+
+
+class FormatCountSchema(StrictSchema):
+    id = fields.Integer(required=True, allow_none=True)
+    format = fields.String(required=True, allow_none=True, metadata={"description": "`null`: those without a format."})
+    count = fields.Integer(required=True)
+
+
+class YearCountSchema(StrictSchema):
+    year = fields.Integer(required=True, allow_none=True, metadata={"description": "`null`: those without a year."})
+    count = fields.Integer(required=True)
+
+
+class MonthCountSchema(StrictSchema):
+    month = fields.String(required=True, metadata={"description": "In UTC.", "examples": ["2026-11"]})
+    count = fields.Integer(required=True, metadata={"description": "Items that were added in that month."})
+    total = fields.Integer(required=True, metadata={"description": "Items that had been added at its end."})
+
+
+class StepSchema(StrictSchema):
+    """A step of a histogram."""
+
+    first = fields.Integer(required=True, data_key="from", metadata={"description": "The least number in it."})
+    last = fields.Integer(
+        required=True,
+        allow_none=True,
+        data_key="to",
+        metadata={"description": "The largest number in it; `null`: there is no end."},
+    )
+    count = fields.Integer(required=True)
+
+
+class ItemStatsSchema(StrictSchema):
+    count = fields.Integer(required=True, metadata={"description": "How many there are."})
+    genres = fields.List(
+        fields.Nested(GenreCountSchema),
+        required=True,
+        metadata={"description": "The 1,000 that most items have, the most frequent first, those without one last."},
+    )
+    formats = fields.List(
+        fields.Nested(FormatCountSchema),
+        required=True,
+        metadata={"description": "The 1,000 that most items have, the most frequent first, those without one last."},
+    )
+    years = fields.List(
+        fields.Nested(YearCountSchema),
+        required=True,
+        metadata={"description": "The years that items are of, the earliest first, those without one last."},
+    )
+    growth = fields.List(
+        fields.Nested(MonthCountSchema),
+        required=True,
+        metadata={"description": "The months in which items were added, of those that still are there."},
+    )
+
+
+class BookStatsSchema(ItemStatsSchema):
+    pages = fields.Integer(required=True, metadata={"description": "The pages of all of them together."})
+    page_counts = fields.List(fields.Nested(StepSchema), required=True, metadata={"description": HISTOGRAM})
+
+
+class MovieStatsSchema(ItemStatsSchema):
+    run_time = fields.Integer(required=True, metadata={"description": "The minutes of all of them together."})
+    run_times = fields.List(fields.Nested(StepSchema), required=True, metadata={"description": HISTOGRAM})
+
+
+class StatsSchema(StrictSchema):
+    books = fields.Nested(BookStatsSchema, required=True)
+    movies = fields.Nested(MovieStatsSchema, required=True)
