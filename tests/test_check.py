@@ -10,7 +10,7 @@ from sqlalchemy import text
 
 from mediatheque import config
 from mediatheque.auth import accounts
-from mediatheque.cli import seed_if_empty
+from mediatheque.cli.database import seed_if_empty
 from mediatheque.extensions import db
 
 PRODUCTION = {"MEDIATHEQUE_ENV": "production", "TRUSTED_PROXIES": "1"}

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from factories.auth import signed_in
 from mediatheque.auth import accounts
-from mediatheque.cli import seed_if_empty
+from mediatheque.cli.database import seed_if_empty
 from mediatheque.extensions import db
 from mediatheque.kit.writes import fetch
 from mediatheque.library.queries import COLLECTIONS

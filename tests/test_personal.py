@@ -77,15 +77,15 @@ class TestExport:
 class TestErase:
     def test_says_what_goes_and_takes_it(self, runner):
         output = run(runner, "erase", ADA, "--yes")
-        assert f"ada@e ({ADA}) has 2 collections, 1 idempotency keys, 1 sessions, 1 books." in output
-        assert "Others have put 1 books into these collections: they will be deleted as well." in output
+        assert f"ada@e ({ADA}) has 2 collections, 1 idempotency key, 1 session, 1 book." in output
+        assert "Others have put 1 book into these collections: they will be deleted as well." in output
         assert output.endswith(f"{ADA} has been erased.\n")
         assert rows(runner, "email", "users") == [GRACE]
         assert rows(runner, "id", "collections") == rows(runner, "id", "books") == rows(runner, "id", "sessions") == []
 
     def test_can_hand_the_collections_to_somebody(self, runner):
         output = run(runner, "erase", ADA, "--transfer-to", GRACE, "--yes")
-        assert "Others have put 1 books into these collections: they stay, and grace gets these collections." in output
+        assert "Others have put 1 book into these collections: they stay, and grace gets these collections." in output
         assert rows(runner, "name", "collections") == ["Attic", "Cellar"]
         assert rows(runner, "title", "books") == [GRACE]
         assert rows(runner, "email", "users") == [GRACE]

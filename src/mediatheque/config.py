@@ -30,7 +30,7 @@ FEWEST_CHARACTERS = 8  # different ones, of a secret: 32 random bytes in hexadec
 LARGEST_BODY = 1024 * 1024  # bytes
 ISSUER = "mediatheque"  # of access tokens, and who takes them
 
-# Time limits, in milliseconds, of what the server asks the database; commands have none (cli.py).
+# Time limits, in milliseconds, of what the server asks the database; commands have none (cli/).
 _LIMITS = "-c statement_timeout=5000 -c lock_timeout=3000 -c idle_in_transaction_session_timeout=10000"
 POOL_WAIT = 2  # seconds
 CONNECT_WITHIN = 3  # seconds

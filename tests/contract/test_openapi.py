@@ -18,7 +18,7 @@ from factories.session import factory_session
 from mediatheque import config
 from mediatheque.auth import accounts
 from mediatheque.auth.models import User
-from mediatheque.cli import seed_if_empty
+from mediatheque.cli.database import seed_if_empty
 
 # operationId, and the answers of the operation.
 OPERATIONS = """

@@ -23,7 +23,7 @@ from werkzeug.wsgi import ClosingIterator
 from factories.auth import signed_in
 from mediatheque.auth import accounts
 from mediatheque.auth.models import LoginCount
-from mediatheque.cli import seed_if_empty
+from mediatheque.cli.database import seed_if_empty
 from mediatheque.extensions import db
 
 SEED = 1

@@ -17,8 +17,9 @@ from sqlalchemy import text
 from sqlalchemy.dialects.postgresql.psycopg import PGDialect_psycopg
 
 import mediatheque
-from mediatheque import cli, config, serve
+from mediatheque import config, serve
 from mediatheque.auth import logins, passwords, permissions, tokens  # noqa: F401  (tokens sets what is patched)
+from mediatheque.cli import server
 from mediatheque.extensions import db, jwt
 from mediatheque.kit import blueprint, idempotency, schemas, watch, writes
 
@@ -163,4 +164,4 @@ def create_app():
 
 for patch in os.environ["PATCHES"].split(","):
     globals()[patch]()
-cli._application = create_app
+server._application = create_app
