@@ -62,24 +62,28 @@ def swagger_ui() -> Path:
 @blueprint.get("/openapi.json")
 @public
 def openapi() -> Response:
+    """Describe the API in OpenAPI 3.1."""
     return Response(current_app.extensions["openapi"], mimetype="application/json")
 
 
 @blueprint.get("/docs")
 @public
 def docs() -> Response:
+    """Show the API in a browser."""
     return Response(PAGE, mimetype="text/html", headers={"Content-Security-Policy": POLICY})
 
 
 @blueprint.get("/docs/start.js")
 @public
 def start() -> Response:
+    """Get what starts Swagger UI."""
     return Response(START, mimetype="text/javascript")
 
 
 @blueprint.get("/docs/<path:name>")
 @public
 def asset(name: str) -> Response:
+    """Get a file of Swagger UI."""
     return send_from_directory(swagger_ui(), name, max_age=86400)
 
 

@@ -6,6 +6,7 @@ from flask.cli import AppGroup
 from flask.cli import cli as flask_group
 
 from mediatheque import config
+from mediatheque.cli.api import api
 from mediatheque.cli.check import check_command
 from mediatheque.cli.database import database
 from mediatheque.cli.server import serve_command, start
@@ -20,6 +21,7 @@ To serve:
   flask start                            try it: tables, first rows, a server
   flask serve                            serve others: docs/operations.md
   flask check                            what is wrong with the configuration
+  flask api                              the routes, and who may use them
 
 \b
 The tables:
@@ -66,6 +68,6 @@ class Commands(AppGroup):
 
 def init_app(app: Flask) -> None:
     app.cli = Commands(app)
-    for command in (database, start, serve_command, users, check_command):
+    for command in (database, start, serve_command, users, check_command, api):
         app.cli.add_command(command)
     flask_group.epilog = OVERVIEW

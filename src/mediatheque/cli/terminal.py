@@ -1,9 +1,11 @@
-"""What the commands have in common: how they fail and ask."""
+"""What the commands have in common: how they fail, ask, and show what they have found."""
 
 import errno
 import os
+import shutil
 import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import click
@@ -17,6 +19,7 @@ from mediatheque.kit.statements import diagnosis
 
 INTERRUPTED = 130  # what a shell says of a program that Ctrl-C has ended: 128 and the signal's number
 INSUFFICIENT_PRIVILEGE = "42501"
+NARROWEST = 20  # characters of a column that is wrapped
 
 
 @contextmanager
@@ -71,3 +74,20 @@ def confirm(question: str, *, yes: bool) -> None:
 def examples(*lines: str) -> str:
     """The end of a command's help, in click's notation for lines that stay as they are."""
     return "\n".join(["\b", "Examples:", *(f"  {line}" for line in lines)])
+
+
+def show_table(head: Sequence[str], rows: Sequence[Sequence[str]], colours: Mapping[str, str]) -> None:
+    """Print *rows* in columns, a line each; where a terminal ends, the last column goes on in the next line.
+
+    *colours* has the colours of cells that are to have one, by what is in them.
+    """
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)][:-1]
+    indent = sum(widths) + 2 * len(widths)
+    room = max(shutil.get_terminal_size().columns - indent, NARROWEST) if sys.stdout.isatty() else sys.maxsize
+    for row in (head, *rows):
+        first, *more = textwrap.wrap(row[-1], room) or [""]
+        for width, cell in zip(widths, row, strict=False):
+            click.secho(f"{cell:<{width}}  ", fg=colours.get(cell), bold=row is head or None, nl=False)
+        click.secho(first, bold=row is head or None)
+        for line in more:
+            click.echo(" " * indent + line)
