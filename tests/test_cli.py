@@ -1,5 +1,7 @@
 """The commands, each on a database of its own."""
 
+from datetime import UTC, datetime
+
 import pytest
 from sqlalchemy import NullPool, create_engine, inspect, text
 
@@ -192,7 +194,24 @@ class TestUsers:
         assert count(runner, "users") == before
 
     def test_are_listed(self, runner):
-        assert "admin1@admin.com  Admin 1  (admin)" in run(runner, "users", "list")
+        self.login(runner, "user1@user.com", "user1")
+        head, *rows = [line.split(maxsplit=5) for line in run(runner, "users", "list").splitlines()]
+        today = datetime.now(UTC).date().isoformat()
+        assert head == ["ID", "ADDRESS", "ROLE", "JOINED", "ACTIVE", "NAME"]
+        assert ["1", "admin1@admin.com", "admin", today, "-", "Admin 1"] in rows
+        assert ["2", "user1@user.com", "member", today, today, "User 1"] in rows
+
+    def test_are_listed_as_active_while_a_session_goes_on(self, runner):
+        run(runner, "users", "create", "--name", "Lin", "--email", "lin@example.org", "--password", "a password")
+        for _ in range(2):
+            self.login(runner, "lin@example.org", "a password")
+        change = "UPDATE sessions SET {} FROM users WHERE user_id = users.id AND email = 'lin@example.org'"
+        for what, active in (("used_at = '2026-02-03'", "2026-02-03"), ("expires_at = now()", "-")):
+            with runner.app.app_context():
+                db.session.execute(text(change.format(what)))
+                db.session.commit()
+            (row,) = [line for line in run(runner, "users", "list").splitlines() if "lin@example.org" in line]
+            assert row.split()[4] == active
 
     def test_get_another_password(self, runner):
         run(runner, "users", "create", "--name", "Max", "--email", "max@example.org", "--password", "the old one")

@@ -1,13 +1,14 @@
 """Accounts as the command line manages them. These functions do not commit."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from marshmallow import ValidationError
-from sqlalchemy import select
+from sqlalchemy import Row, and_, func, select
 from sqlalchemy.exc import IntegrityError
 
 from mediatheque.auth import passwords, sessions
-from mediatheque.auth.models import User
+from mediatheque.auth.models import Session, User
 from mediatheque.auth.queries import user_by_email
 from mediatheque.auth.schemas import UserSchema
 from mediatheque.extensions import db
@@ -45,8 +46,13 @@ def find(email: str) -> User:
     return user
 
 
-def everybody() -> Sequence[User]:
-    return db.session.scalars(select(User).order_by(User.id)).all()
+def everybody() -> Sequence[Row[User, datetime | None]]:
+    """All accounts, each with the moment when a session of it that goes on was begun or last renewed."""
+    going_on = and_(Session.user_id == User.id, Session.expires_at > func.now())
+    active = func.max(Session.used_at)
+    return db.session.execute(
+        select(User, active).outerjoin(Session, going_on).group_by(User.id).order_by(User.id)
+    ).all()
 
 
 def set_password(user: User, password: str) -> None:

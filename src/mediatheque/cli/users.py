@@ -6,7 +6,7 @@ from flask.cli import AppGroup
 
 from mediatheque import personal
 from mediatheque.auth import accounts
-from mediatheque.cli.terminal import confirm, examples
+from mediatheque.cli.terminal import confirm, examples, show_table
 from mediatheque.extensions import db
 from mediatheque.kit.models import Base
 
@@ -34,9 +34,23 @@ def create_user(name: str, email: str, password: str, admin: bool) -> None:
 
 @users.command("list", epilog=examples("flask users list", "flask users list | grep admin"))
 def list_users() -> None:
-    """List the accounts."""
-    for user in accounts.everybody():
-        click.echo(f"{user.id:>6}  {user.email}  {user.name}{'  (admin)' if user.is_admin else ''}")
+    """List the accounts.
+
+    ACTIVE is the day on which a session that goes on was begun or last renewed: nothing if somebody has never signed
+    in, has signed out, or was away for too long.
+    """
+    rows = [
+        (
+            str(user.id),
+            user.email,
+            "admin" if user.is_admin else "member",
+            f"{user.created_at:%Y-%m-%d}",
+            f"{active:%Y-%m-%d}" if active else "-",
+            user.name,
+        )
+        for user, active in accounts.everybody()
+    ]
+    show_table(("ID", "ADDRESS", "ROLE", "JOINED", "ACTIVE", "NAME"), rows, {"admin": "yellow"})
 
 
 @users.command("password", epilog=examples("flask users password ada@example.org"))
