@@ -4,10 +4,12 @@ import itertools
 import os
 import pty
 import re
+import signal
 import socket
 import subprocess
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 from flask_migrate import upgrade
@@ -70,10 +72,9 @@ def load(url, email, tmp_path):
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
         command = [*PYTHON, LOAD_CSV, file, "--url", url, "--email", email, "--collection", "Mine", *options]
         environment = os.environ | {"MEDIATHEQUE_PASSWORD": password}
-        settings = {"stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL, **settings}
-        return subprocess.run(
-            command, env=environment, stdout=subprocess.PIPE, encoding="utf-8", timeout=60, check=False, **settings
-        )
+        pipe = subprocess.PIPE
+        settings = {"stdout": pipe, "stderr": pipe, "stdin": subprocess.DEVNULL, **settings}
+        return subprocess.run(command, env=environment, encoding="utf-8", timeout=60, check=False, **settings)
 
     return run
 
@@ -332,6 +333,30 @@ class TestTroubles:
         done = subprocess.run(command, capture_output=True, encoding="utf-8", timeout=60, check=False)
         assert done.stderr == f"{tmp_path / 'none.csv'}: No such file or directory.\n"
         assert done.returncode == 1
+
+    def test_a_full_disk_is_one_sentence(self, load):
+        with Path("/dev/full").open("w") as full:
+            done = load(MOVIES, "--register", stdout=full)
+        assert (done.stderr, done.returncode) == ("The output: No space left on device.\n", 1)
+
+    def test_an_interruption_is_one_sentence_and_a_status_of_its_own(self, email, tmp_path):
+        (tmp_path / "items.csv").write_text(MOVIES)
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+            command = [sys.executable, LOAD_CSV, tmp_path / "items.csv", "--url", url, "--email", email]
+            with subprocess.Popen(
+                [*command, "--collection", "Mine"],
+                env=os.environ | {"MEDIATHEQUE_PASSWORD": PASSWORD},
+                stderr=subprocess.PIPE,
+                text=True,
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509
+            ) as process:
+                connection, _ = silent.accept()
+                with connection:
+                    process.send_signal(signal.SIGINT)
+                    _, said = process.communicate(timeout=60)
+        assert said == "\nInterrupted. The same command goes on from here.\n"
+        assert process.returncode == 130
 
     def test_without_a_terminal_the_password_must_be_in_the_environment(self, load):
         done = load(MOVIES, password="")

@@ -383,11 +383,12 @@ def load(options: argparse.Namespace) -> bool:
                 writer = csv.DictWriter(file, [*columns, "reason"], extrasaction="ignore")
                 writer.writeheader()
                 writer.writerows({**row, "reason": why} for _, row, why in refused)
+        sys.stdout.flush()
     return not refused
 
 
 def main() -> int:
-    """The exit status: 0 if all rows of the file are in the collection now."""
+    """The exit status: 0 if all rows of the file are in the collection now, else 1; 130 if it was interrupted."""
     parser = argparse.ArgumentParser(description="Load a CSV file of books or movies into a Mediatheque collection.")
     parser.add_argument("file", type=Path, help="has the columns title and page_count (books) or run_time (movies)")
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="where the server is (default: %(default)s)")
@@ -405,9 +406,12 @@ def main() -> int:
     except FailureError as failure:
         print(failure, file=sys.stderr)
     except OSError as error:
-        print(f"{error.filename}: {error.strerror}.", file=sys.stderr)
+        if error.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # Python would try again, at its end
+        print(f"{error.filename or 'The output'}: {error.strerror}.", file=sys.stderr)
     except KeyboardInterrupt:
-        print("\nStopped. The same command goes on from here.", file=sys.stderr)
+        print("\nInterrupted. The same command goes on from here.", file=sys.stderr)
+        return 130
     return 1
 
 
