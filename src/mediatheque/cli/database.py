@@ -106,8 +106,7 @@ def seed_if_empty() -> bool:
 def load_demo(books: int, movies: int | None, yes: bool) -> None:
     """Add made-up books and movies.
 
-    They are in collections of accounts that nobody can sign in to. All of it is one transaction: an interrupted load
-    leaves nothing behind.
+    They are in collections of accounts that nobody can sign in to. All of it is one transaction.
     """
     movies = books // 10 if movies is None else movies
     confirm_in_production("Load a made-up library into", yes=yes)
