@@ -64,6 +64,14 @@ def serving(make_database, make_app, port, **settings):
         yield process
 
 
+def seeded(url, make_app):
+    """The application on an empty database, after ``flask db create`` and ``flask db seed``."""
+    app = make_app(url, MEDIATHEQUE_ENV="development")
+    for command in ("create", "seed"):
+        app.test_cli_runner().invoke(args=["db", command], catch_exceptions=False)
+    return app
+
+
 def children(process):
     return [int(pid) for pid in Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()]
 
