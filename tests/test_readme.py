@@ -1,43 +1,74 @@
-"""The README tells the truth: its tour runs, its tables are complete, its links lead somewhere."""
+"""The README tells the truth: its tour and examples run, its tables are complete, its links lead somewhere."""
 
 import json
 import os
 import re
 import subprocess
 import sys
-from threading import Thread
 
 import pytest
-from werkzeug.serving import make_server
 
 from mediatheque import config
+from processes import seeded, served
 
 README = config.ROOT / "README.md"
 DOCUMENTS = sorted([*config.ROOT.glob("*.md"), *config.ROOT.glob("docs/**/*.md")])
 
-# What the tour uses of curl, for machines without it.
-CURL = """import argparse, http.client, urllib.parse
+# What the documents use of curl, for machines without it.
+CURL = """import argparse, http.client, pathlib, sys, urllib.parse
 parser = argparse.ArgumentParser()
 parser.add_argument("url")
 parser.add_argument("-s", action="store_true")
+parser.add_argument("-i", action="store_true")
+parser.add_argument("-G", action="store_true")
+parser.add_argument("--fail", action="store_true")
 parser.add_argument("-X")
 parser.add_argument("-H", action="append", default=[])
 parser.add_argument("-d")
+parser.add_argument("--data-urlencode")
+parser.add_argument("-o")
 given = parser.parse_args()
 url = urllib.parse.urlsplit(given.url)
 connection = http.client.HTTPConnection(url.netloc)
 method = given.X or ("GET" if given.d is None else "POST")
 headers = dict(header.split(": ", 1) for header in given.H)
-connection.request(method, given.url.partition(url.netloc)[2], given.d and given.d.encode(), headers)
-print(connection.getresponse().read().decode(), end="")
+target = given.url.partition(url.netloc)[2]
+if given.G:
+    target += "?" + urllib.parse.urlencode([tuple(given.data_urlencode.split("=", 1))])
+connection.request(method, target, given.d and given.d.encode(), headers)
+answer = connection.getresponse()
+head = f"HTTP/1.1 {answer.status} {answer.reason}\\n{answer.headers}" if given.i else ""
+text = head + answer.read().decode()
 connection.close()
+if given.fail and answer.status >= 400:
+    sys.exit(22)
+if given.o:
+    pathlib.Path(given.o).write_text(text)
+else:
+    print(text, end="")
 """
 
 
-def write_curl(folder):
-    (folder / "curl.py").write_text(CURL)
-    (folder / "curl").write_text(f'#!/bin/sh\nexec "{sys.executable}" "{folder}/curl.py" "$@"\n')
-    (folder / "curl").chmod(0o755)
+@pytest.fixture
+def shell(address, tmp_path):
+    """Runs a script of a document in an empty folder, with a curl at hand."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    (programs / "curl.py").write_text(CURL)
+    (programs / "curl").write_text(f'#!/bin/sh\nexec "{sys.executable}" "{programs}/curl.py" "$@"\n')
+    (programs / "curl").chmod(0o755)
+
+    def run(script):
+        return subprocess.run(
+            ["sh", "-e", "-c", script.replace("http://127.0.0.1:8080", address)],
+            cwd=tmp_path,
+            env={**os.environ, "PATH": f"{os.environ['PATH']}{os.pathsep}{programs}", "no_proxy": "*"},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    return run
 
 
 @pytest.fixture(scope="module")
@@ -62,25 +93,24 @@ def codes(text):
 @pytest.fixture(scope="module")
 def address(make_database, make_app):
     """The address of a server on a seeded database."""
-    app = make_app(make_database("readme"), MEDIATHEQUE_ENV="development")
-    for command in ("create", "seed"):
-        app.test_cli_runner().invoke(args=["db", command], catch_exceptions=False)
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with served(seeded(make_database("readme"), make_app)) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
-def test_the_tour_does_what_it_says(readme, address, tmp_path):
-    tour = "\n".join(re.findall(r"^```sh\n(.*?)^```$", section(readme, "A two-minute tour"), re.MULTILINE | re.DOTALL))
-    write_curl(tmp_path)
-    script = tour.replace("http://127.0.0.1:8080", address)
-    assert script != tour
-    environment = {**os.environ, "PATH": f"{os.environ['PATH']}{os.pathsep}{tmp_path}", "no_proxy": "*"}
-    done = subprocess.run(["sh", "-e", "-c", script], env=environment, capture_output=True, text=True, check=False)
+def scripts(text):
+    """Its blocks of shell commands."""
+    return re.findall(r"^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+
+
+def curls(path):
+    """The calls of curl in a document that stand for themselves: lines of blocks, and in the text."""
+    text = path.read_text(encoding="utf-8")
+    lines = [line for script in scripts(text) for line in script.splitlines() if "http://127.0.0.1:8080" in line]
+    return [command for command in [*lines, *codes(text)] if command.startswith("curl ") and "…" not in command]
+
+
+def test_the_tour_does_what_it_says(readme, shell):
+    done = shell("\n".join(scripts(section(readme, "A two-minute tour"))))
     assert (done.returncode, done.stderr) == (0, "")
     genre, longer, shorter, by_genre, by_title, refused, deleted = map(json.loads, done.stdout.splitlines())
     assert genre["genre"] == "Solarpunk"
@@ -89,6 +119,14 @@ def test_the_tour_does_what_it_says(readme, address, tmp_path):
     assert by_title == [shorter]
     for answer in (refused.get("error"), deleted.get("message")):
         assert answer in codes(section(readme, "A two-minute tour").replace("\n", " "))
+
+
+@pytest.mark.parametrize("command", [*curls(README), *curls(config.ROOT / "docs/api.md")])
+def test_an_example_of_curl_is_answered(command, shell, tmp_path):
+    done = shell(f"API=http://127.0.0.1:8080; {command} --fail")
+    assert done.returncode == 0, done.stderr
+    saved = [(tmp_path / name).read_text() for name in re.findall(r"-o (\S+)", command)]
+    assert "".join([done.stdout, *saved])
 
 
 def test_the_table_of_routes_is_that_of_the_application(readme, app):
