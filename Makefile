@@ -14,7 +14,7 @@ ROUGH = tests/faults tests/test_bad_input.py tests/contract/test_schemathesis.py
 
 FLASK = $(VENV) -m flask --app src/mediatheque
 
-.PHONY: run serve test test-faults bench lock docs
+.PHONY: run serve test test-clients test-faults bench lock docs
 
 run: .venv/run .env  ## Serve on http://127.0.0.1:8080; PORT=9000 and HOST=0.0.0.0 move it.
 	@$(FLASK) start
@@ -26,7 +26,7 @@ test: .venv/test  ## Everything that must be green.
 	@$(VENV) -m ruff check .
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m mypy
-	@$(VENV) -m pytest --numprocesses auto --cov --cov-report=term $(addprefix --ignore ,$(ROUGH)) \
+	@$(VENV) -m pytest --numprocesses auto --cov --cov-report=term $(addprefix --ignore ,$(ROUGH)) --ignore tests/clients \
 		$(if $(REDIS),,--ignore tests/kit/test_redis.py)
 	@$(VENV) -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(ROUGH) \
 		$(if $(NGINX),,--ignore tests/faults/test_nginx.py)
@@ -36,6 +36,9 @@ test: .venv/test  ## Everything that must be green.
 		tests/auth tests/library tests/contract tests/kit
 	@$(if $(NGINX),,echo "deploy/nginx.conf was not tested, for want of nginx: apt install nginx-light, or brew install nginx.")
 	@$(if $(REDIS),,echo "Rates in a Redis were not tested, for want of one: apt install redis-server, or brew install redis.")
+
+test-clients: .venv/test tests/clients/node_modules/done  ## The Postman collection, in newman and in Insomnia's importer.
+	@$(VENV) -m pytest tests/clients
 
 test-faults: .venv/test  ## The faults with their full figures, in a quarter of an hour: docs/reliability.md.
 	@$(if $(NGINX),,echo "nginx is missing: apt install nginx-light, or brew install nginx." >&2; exit 1)
@@ -72,6 +75,11 @@ docs: .venv/test  ## Write what is generated in docs/: openapi.json, the Postman
 	@$(call make_venv)
 	@$(PIP_INSTALL) -r requirements-dev.txt
 	@touch .venv/test
+
+tests/clients/node_modules/done: tests/clients/package-lock.json
+	@command -v npm >/dev/null || { echo "npm is missing: apt install npm, or brew install node." >&2; exit 1; }
+	@cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel error
+	@touch $@
 
 .venv-bench/done: tests/benchmarks/requirements.txt | .venv/run
 	@$(VENV) -m venv .venv-bench
