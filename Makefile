@@ -54,10 +54,11 @@ lock: .venv/test  ## Bring the locked requirements to the newest versions.
 	@$(VENV) -m uv pip compile --quiet --universal --generate-hashes --upgrade --constraint requirements.txt \
 		pyproject.toml tests/benchmarks/requirements.in -o tests/benchmarks/requirements.txt
 
-docs: .venv/test  ## Write what is generated in docs/: openapi.json, the Postman collection, the diagram in data-model.md.
+docs: .venv/test  ## Write what is generated: openapi.json, the Postman collection, data-model.md's diagram, settings, .env.sample.
 	@$(FLASK) openapi write docs/openapi.json
 	@$(VENV) docs/postman.py
 	@PYTHONPATH=src $(VENV) docs/data_model.py
+	@PYTHONPATH=src $(VENV) docs/settings.py
 
 .env: | .env.sample .venv/run
 	@$(VENV) -c 'import pathlib, secrets; \

@@ -1,13 +1,17 @@
 """Settings: where they come from, what they become, what is refused."""
 
+import re
+import runpy
 import stat
 from threading import Thread
 
 import pytest
+from dotenv import dotenv_values
 
 from mediatheque import config
 
 SECRET = "0123456789abcdef" * 2
+PROJECT = config.ROOT
 
 
 @pytest.fixture(autouse=True)
@@ -94,7 +98,7 @@ def test_options_in_the_url_are_kept():
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"MEDIATHEQUE_ENV": "staging"}, "MEDIATHEQUE_ENV must be development or production, not staging."),
+        ({"MEDIATHEQUE_ENV": "staging"}, "MEDIATHEQUE_ENV must be one of development, production, not staging."),
         ({"PORT": "http"}, "PORT must be a whole number from 1 to 65535, not http."),
         ({"PORT": "9" * 5000}, "PORT must be a whole number from 1 to 65535, not 9"),
         ({"JWT_SECRET_KEY": "\udcff" * 40}, "JWT_SECRET_KEY must be printable text in UTF-8."),
@@ -178,3 +182,25 @@ class TestSecret:
     def test_that_is_short_is_good_enough_for_development_with_one_warning(self, caplog):
         assert config.load({"JWT_SECRET_KEY": "secret key"})["JWT_SECRET_KEY"] == "secret key"
         assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+class TestSettings:
+    def test_the_documents_are_those_of_the_settings(self):
+        documents = runpy.run_path(str(PROJECT / "docs/settings.py"))
+        document = (PROJECT / "docs/operations.md").read_text(encoding="utf-8")
+        assert document == documents["rendered"](document), "docs/operations.md is stale: make docs"
+        sample = (PROJECT / ".env.sample").read_text(encoding="utf-8")
+        assert sample == documents["sample"](), ".env.sample is stale: make docs"
+
+    def test_the_sample_says_the_defaults(self, tmp_path):
+        (tmp_path / ".env").write_text((PROJECT / ".env.sample").read_text(encoding="utf-8"))
+        assert dotenv_values(tmp_path / ".env") == {name: one.default for name, one in config.SETTINGS.items()}
+        assert config.load() == config.load({name: one.default for name, one in config.SETTINGS.items()})
+
+    @pytest.mark.parametrize("file", ["check.py", "cli.py", "config.py"])
+    def test_sentences_name_no_setting_that_is_none(self, file):
+        said = re.findall(
+            r"\b(?:DATABASE|TRUSTED|MEDIATHEQUE|RATELIMIT|BCRYPT|CORS)_[A-Z_]+",
+            (PROJECT / "src/mediatheque" / file).read_text(encoding="utf-8"),
+        )
+        assert set(said) - set(config.SETTINGS) == set()

@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from click import ClickException
@@ -36,7 +36,96 @@ POOL_WAIT = 2  # seconds
 CONNECT_WITHIN = 3  # seconds
 _READER = "-c plan_cache_mode=force_generic_plan -c jit=off -c random_page_cost=1.1"
 
+YEAR = 366 * 24 * 60 * 60  # seconds
+BOOLEANS = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
+
 log = logging.getLogger(__name__)
+
+
+class Setting(NamedTuple):
+    """A variable that may be set, as .env.sample and the documents show it."""
+
+    name: str
+    meaning: str
+    default: str = ""
+    unset: str = ""  # what stands for a default, in words
+    numbers: range = range(0)  # the whole numbers that it takes,
+    words: tuple[str, ...] = ()  # or the words
+
+
+SETTINGS = {
+    setting.name: setting
+    for setting in (
+        Setting(
+            "DATABASE_URL",
+            "The database: `postgresql://user:password@localhost:5432/media_db`. This is psycopg 3; "
+            "`postgresql+psycopg2://` is psycopg2. Must be set in production.",
+            unset="the embedded PostgreSQL",
+        ),
+        Setting("DATABASE_READ_URL", "A replica that GETs are answered from.", unset="`DATABASE_URL`"),
+        Setting(
+            "TEST_DATABASE_URL",
+            "A server on which the tests may create and drop databases.",
+            unset="the embedded PostgreSQL",
+        ),
+        Setting(
+            "JWT_SECRET_KEY",
+            f"Signs the tokens. Must be set in production, to {SHORTEST_SECRET} bytes at least.",
+            unset="made once, kept in the instance folder",
+        ),
+        Setting("JWT_PREVIOUS_SECRET_KEY", "The key before: tokens that it has signed are still good."),
+        Setting("JWT_ACCESS_TOKEN_EXPIRES", "Seconds that a token is good for.", "86400", numbers=range(1, YEAR + 1)),
+        Setting(
+            "JWT_REFRESH_TOKEN_EXPIRES",
+            "Seconds that a session lives unless it is used.",
+            "2592000",
+            numbers=range(1, YEAR + 1),
+        ),
+        Setting(
+            "MEDIATHEQUE_ENV",
+            "What is allowed: a server for others is in production.",
+            "development",
+            words=("development", "production"),
+        ),
+        Setting("MEDIATHEQUE_INSTANCE", "The folder of the embedded PostgreSQL.", unset="`instance/`"),
+        Setting(
+            "BCRYPT_LOG_ROUNDS",
+            "What hashing a password costs: each step doubles the time that a login takes.",
+            "12",
+            numbers=range(4, 32),
+        ),
+        Setting(
+            "RATELIMIT_ENABLED",
+            "Whether registering, signing in and writing are limited.",
+            "1",
+            words=tuple(BOOLEANS),
+        ),
+        Setting(
+            "RATELIMIT_WRITES", "How often a member may write, such as `100 per minute`.", unset="as often as they like"
+        ),
+        Setting(
+            "RATELIMIT_STORAGE_URI",
+            "Where rates are counted: `redis://host:6379`, `rediss://` or `redis+unix://` for all workers and hosts "
+            "together, `memory://` in each worker alone.",
+            "memory://",
+        ),
+        Setting(
+            "TRUSTED_PROXIES",
+            "How many proxies stand in front, whose `X-Forwarded-For` is believed.",
+            "0",
+            numbers=range(11),
+        ),
+        Setting(
+            "CORS_ORIGINS",
+            "Origins whose pages may use the API, separated by spaces: `https://shelves.example.org`.",
+            unset="none",
+        ),
+        Setting("HOST", "The address that `make run` and `make serve` listen at.", "127.0.0.1"),
+        Setting("PORT", "The port that `make run` and `make serve` listen at.", "8080", numbers=range(1, 65536)),
+        Setting("WORKERS", "Processes of `make serve`.", unset="one for each core", numbers=range(1, 1001)),
+        Setting("THREADS", "Threads of each process: requests that it answers at once.", "4", numbers=range(1, 1001)),
+    )
+}
 
 
 class SettingError(ClickException):
@@ -59,26 +148,25 @@ def _env_file(path: Path) -> dict[str, str | None]:
 
 def load(overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
     """The application's configuration, in Flask's names. *overrides* come before the environment and have its names."""
-    settings = given() | {name: value for name, value in (overrides or {}).items() if value}
-    environment = settings.get("MEDIATHEQUE_ENV", "development")
-    if environment not in ("development", "production"):
-        raise SettingError(f"MEDIATHEQUE_ENV must be development or production, not {environment}.")
+    settings = {name: setting.default for name, setting in SETTINGS.items()} | given()
+    settings |= {name: value for name, value in (overrides or {}).items() if value}
+    environment = _word("MEDIATHEQUE_ENV", settings)
     production = environment == "production"
     if production and settings.get("FLASK_DEBUG", "0").lower() not in ("0", "false", "no"):  # as Flask reads it
         raise SettingError("FLASK_DEBUG must be off in production: it shows the program's inside to everybody.")
-    instance = Path(settings.get("MEDIATHEQUE_INSTANCE", ROOT / "instance")).expanduser().absolute()
-    embedded = "DATABASE_URL" not in settings
+    instance = Path(settings["MEDIATHEQUE_INSTANCE"] or ROOT / "instance").expanduser().absolute()
+    embedded = not settings["DATABASE_URL"]
     if embedded and production:
         raise SettingError("DATABASE_URL must be set in production: the embedded database is for development.")
     url = make_url(postgres.url(instance)) if embedded else _database_url("DATABASE_URL", settings)
-    read_url = _database_url("DATABASE_READ_URL", settings) if "DATABASE_READ_URL" in settings else url
-    threads = _integer("THREADS", settings, default=4, minimum=1, maximum=1000)
+    read_url = _database_url("DATABASE_READ_URL", settings) if settings["DATABASE_READ_URL"] else url
+    threads = _integer("THREADS", settings)
     return {
         "MEDIATHEQUE_ENV": environment,
         "EMBEDDED_INSTANCE": instance if embedded else None,
-        "HOST": settings.get("HOST", "127.0.0.1").strip("[]"),
-        "PORT": _integer("PORT", settings, default=8080, minimum=1, maximum=65535),
-        "WORKERS": _integer("WORKERS", settings, default=_cores(), minimum=1, maximum=1000),
+        "HOST": settings["HOST"].strip("[]"),
+        "PORT": _integer("PORT", settings),
+        "WORKERS": _integer("WORKERS", settings) if settings["WORKERS"] else _cores(),
         "THREADS": threads,
         "MAX_CONTENT_LENGTH": LARGEST_BODY,
         "SQLALCHEMY_DATABASE_URI": url,
@@ -93,18 +181,18 @@ def load(overrides: Mapping[str, str] | None = None) -> dict[str, Any]:
         },
         "JWT_SECRET_KEY": _secret(settings, instance, production=production),
         "JWT_PREVIOUS_SECRET_KEY": _previous_secret(settings, production=production),
-        "JWT_ACCESS_TOKEN_EXPIRES": _seconds("JWT_ACCESS_TOKEN_EXPIRES", settings, timedelta(hours=24)),
-        "JWT_REFRESH_TOKEN_EXPIRES": _seconds("JWT_REFRESH_TOKEN_EXPIRES", settings, timedelta(days=30)),
+        "JWT_ACCESS_TOKEN_EXPIRES": _seconds("JWT_ACCESS_TOKEN_EXPIRES", settings),
+        "JWT_REFRESH_TOKEN_EXPIRES": _seconds("JWT_REFRESH_TOKEN_EXPIRES", settings),
         "JWT_ENCODE_ISSUER": ISSUER,
         "JWT_DECODE_ISSUER": ISSUER,
         "JWT_ENCODE_AUDIENCE": ISSUER,
         "JWT_DECODE_AUDIENCE": ISSUER,
-        "TRUSTED_PROXIES": _integer("TRUSTED_PROXIES", settings, default=0, minimum=0, maximum=10),
+        "TRUSTED_PROXIES": _integer("TRUSTED_PROXIES", settings),
         "CORS_ORIGINS": _origins(settings),
-        "RATELIMIT_ENABLED": _boolean("RATELIMIT_ENABLED", settings, default=True),
+        "RATELIMIT_ENABLED": BOOLEANS[_word("RATELIMIT_ENABLED", settings)],
         "RATELIMIT_STORAGE_URI": _storage("RATELIMIT_STORAGE_URI", settings),
         "RATELIMIT_WRITES": _rate("RATELIMIT_WRITES", settings),
-        "BCRYPT_LOG_ROUNDS": _integer("BCRYPT_LOG_ROUNDS", settings, default=12, minimum=4, maximum=31),
+        "BCRYPT_LOG_ROUNDS": _integer("BCRYPT_LOG_ROUNDS", settings),
         "API_TITLE": "Mediatheque",
         "API_VERSION": "1",
         "OPENAPI_VERSION": "3.1.0",
@@ -116,24 +204,23 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _integer(name: str, settings: Mapping[str, str], *, default: int, minimum: int, maximum: int) -> int:
-    value = settings.get(name, str(default))
-    if not (re.fullmatch("[0-9]{1,20}", value) and minimum <= int(value) <= maximum):
-        raise SettingError(f"{name} must be a whole number from {minimum} to {maximum}, not {value}.")
+def _integer(name: str, settings: Mapping[str, str]) -> int:
+    value, numbers = settings[name], SETTINGS[name].numbers
+    if not (re.fullmatch("[0-9]{1,20}", value) and int(value) in numbers):
+        raise SettingError(f"{name} must be a whole number from {numbers[0]} to {numbers[-1]}, not {value}.")
     return int(value)
 
 
-def _boolean(name: str, settings: Mapping[str, str], *, default: bool) -> bool:
-    words = {"1": True, "true": True, "on": True, "0": False, "false": False, "off": False}
-    value = settings.get(name, str(int(default))).lower()
+def _word(name: str, settings: Mapping[str, str]) -> str:
+    value, words = settings[name].lower(), SETTINGS[name].words
     if value not in words:
-        raise SettingError(f"{name} must be one of {', '.join(words)}, not {value}.")
-    return words[value]
+        raise SettingError(f"{name} must be one of {', '.join(words)}, not {settings[name]}.")
+    return value
 
 
 def _origins(settings: Mapping[str, str]) -> list[str]:
     """The origins whose pages may use the API, as browsers send them: ``https://shelves.example.org``."""
-    origins = settings.get("CORS_ORIGINS", "").split()
+    origins = settings["CORS_ORIGINS"].split()
     for origin in origins:
         if not re.fullmatch(
             r"https?://[A-Za-z0-9.-]+(:[0-9]+)?", origin
@@ -143,7 +230,7 @@ def _origins(settings: Mapping[str, str]) -> list[str]:
 
 
 def _storage(name: str, settings: Mapping[str, str]) -> str:
-    uri = settings.get(name, "memory://")
+    uri = settings[name]
     with suppress(ValueError):  # a port that is none
         parts = urlsplit(uri)
         known = parts.scheme in ("memory", "redis", "rediss", "redis+unix")
@@ -154,9 +241,9 @@ def _storage(name: str, settings: Mapping[str, str]) -> str:
 
 def _rate(name: str, settings: Mapping[str, str]) -> RateLimitItem | None:
     """A rate such as ``100 per minute``; None is no limit."""
-    value = settings.get(name)
+    value = settings[name]
     with suppress(ValueError):
-        if value is None or re.fullmatch(r"[1-9][0-9]*( per |/)([1-9][0-9]* )?[a-z]+", value):
+        if not value or re.fullmatch(r"[1-9][0-9]*( per |/)([1-9][0-9]* )?[a-z]+", value):
             return parse(value) if value else None
     raise SettingError(f"{name} must be a rate like 100 per minute, not {value}.")
 
@@ -199,15 +286,13 @@ def _engine(url: URL, threads: int, options: str = "") -> dict[str, Any]:
     }
 
 
-def _seconds(name: str, settings: Mapping[str, str], default: timedelta) -> timedelta:
-    longest = int(timedelta(days=366).total_seconds())
-    return timedelta(seconds=_integer(name, settings, default=int(default.total_seconds()), minimum=1, maximum=longest))
+def _seconds(name: str, settings: Mapping[str, str]) -> timedelta:
+    return timedelta(seconds=_integer(name, settings))
 
 
 def _secret(settings: Mapping[str, str], instance: Path, *, production: bool) -> str:
     """The key that signs tokens. Development makes one, once, so that all its processes agree."""
-    given = settings.get("JWT_SECRET_KEY")
-    if given is not None:
+    if given := settings["JWT_SECRET_KEY"]:
         return _long_enough("JWT_SECRET_KEY", given, production=production)
     if production:
         raise SettingError(
@@ -226,7 +311,7 @@ def _secret(settings: Mapping[str, str], instance: Path, *, production: bool) ->
 def _previous_secret(settings: Mapping[str, str], *, production: bool) -> str | None:
     """The key that was in use before: tokens that it has signed are still taken."""
     name = "JWT_PREVIOUS_SECRET_KEY"
-    return _long_enough(name, settings[name], production=production) if name in settings else None
+    return _long_enough(name, settings[name], production=production) if settings[name] else None
 
 
 def _long_enough(name: str, secret: str, *, production: bool) -> str:
