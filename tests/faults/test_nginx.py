@@ -1,11 +1,12 @@
 """Behind the nginx file that is shipped, slow clients keep nobody else from being served; its own words are ours."""
 
 import asyncio
+import http.client
 import json
 import socket
+import ssl
 import threading
-from contextlib import nullcontext, suppress
-from http.client import HTTPResponse
+from contextlib import closing, nullcontext, suppress
 from statistics import quantiles
 
 from faults.clients import Answer, Load, ask, statuses
@@ -140,7 +141,7 @@ def test_what_nginx_refuses_itself_is_a_problem_as_well(database):
         for line, status in refused.items():
             with socket.create_connection(("127.0.0.1", int(port)), timeout=5) as client:
                 client.sendall(f"{line}\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
-                response = HTTPResponse(client)
+                response = http.client.HTTPResponse(client)
                 response.begin()
                 headers = {name.lower(): value for name, value in response.getheaders()}
                 assert problem(Answer(response.status, headers, response.read(), 0))[0] == status
@@ -164,3 +165,19 @@ def test_a_client_is_who_nginx_says_it_is(database):
         ]
         assert statuses == [401] * 5 + [429]
         assert ask(port, "POST", "/auth/login", wrong, source="127.0.0.2").status == 401
+
+
+def test_it_speaks_tls_and_tells_browsers_to_stay_with_it(database):
+    with running(database) as server, proxied(server, tls="ssl") as (port, folder):
+        trusting = ssl.create_default_context(cafile=folder / "ca.pem")
+        with closing(http.client.HTTPSConnection("localhost", port, context=trusting)) as client:
+            client.request("GET", "/health/ready")
+            answer = client.getresponse()
+            assert (answer.status, answer.read()) == (200, b'{"status":"ready"}')
+            assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+        with socket.socket(socket.AF_UNIX) as client:
+            client.connect(str(folder / "redirects"))
+            client.sendall(b"POST /auth/login?a=b HTTP/1.0\r\nHost: library.example.org\r\n\r\n")
+            head = client.makefile(newline="\r\n").read().partition("\r\n\r\n")[0].split("\r\n")
+        assert head[0] == "HTTP/1.1 308 Permanent Redirect"
+        assert "Location: https://library.example.org/auth/login?a=b" in head
