@@ -5,12 +5,13 @@ PYTHON ?= python3
 VENV = .venv/bin/python
 PIP_INSTALL = $(VENV) -m pip install --quiet --disable-pip-version-check --require-hashes
 
-# What the tests of deploy/nginx.conf and of rates in a Redis need; Debian hides nginx from who is not root.
+# What the tests of deploy/nginx.conf, of rates in a Redis and of PgBouncer need; Debian hides some from who is not root.
 NGINX = $(shell PATH="$$PATH:/usr/sbin:/usr/local/sbin:/opt/homebrew/bin" command -v nginx)
 REDIS = $(shell PATH="$$PATH:/opt/homebrew/bin" command -v redis-server)
+PGBOUNCER = $(and $(wildcard /usr/lib/postgresql/*/bin/pg_basebackup),$(shell PATH="$$PATH:/usr/sbin" command -v pgbouncer))
 
 # These cover no line that others do not, and wait more than they work.
-ROUGH = tests/faults tests/test_bad_input.py tests/contract/test_schemathesis.py
+ROUGH = tests/faults tests/test_bad_input.py tests/contract/test_schemathesis.py $(if $(PGBOUNCER),tests/test_pgbouncer.py)
 
 FLASK = $(VENV) -m flask --app src/mediatheque
 
@@ -27,7 +28,7 @@ test: .venv/test  ## Everything that must be green.
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m mypy
 	@$(VENV) -m pytest --numprocesses auto --cov --cov-report=term $(addprefix --ignore ,$(ROUGH)) --ignore tests/clients \
-		$(if $(REDIS),,--ignore tests/kit/test_redis.py)
+		$(if $(PGBOUNCER),,--ignore tests/test_pgbouncer.py) $(if $(REDIS),,--ignore tests/kit/test_redis.py)
 	@$(VENV) -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(ROUGH) \
 		$(if $(NGINX),,--ignore tests/faults/test_nginx.py)
 	@$(VENV) -m pytest --numprocesses auto --driver psycopg2 --ignore tests/kit/test_postgres.py \
@@ -36,6 +37,7 @@ test: .venv/test  ## Everything that must be green.
 		tests/auth tests/library tests/contract tests/kit
 	@$(if $(NGINX),,echo "deploy/nginx.conf was not tested, for want of nginx: apt install nginx-light, or brew install nginx.")
 	@$(if $(REDIS),,echo "Rates in a Redis were not tested, for want of one: apt install redis-server, or brew install redis.")
+	@$(if $(PGBOUNCER),,echo "PgBouncer and fail-over were not tested, for want of one: apt install postgresql pgbouncer (on Debian).")
 
 test-clients: .venv/test tests/clients/node_modules/done  ## The Postman collection, in newman and in Insomnia's importer.
 	@$(VENV) -m pytest tests/clients

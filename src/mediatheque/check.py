@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from enum import StrEnum
 from typing import NamedTuple
 
 from flask import current_app
-from sqlalchemy import Connection, Engine, func, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
 
 from mediatheque.auth import accounts
@@ -17,6 +18,7 @@ from mediatheque.kit.rates import storage
 
 OLDEST = 130000  # PostgreSQL 13, the first with normalize()
 CLOCKS = 5  # seconds that two may differ by
+LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
 DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 
 
@@ -67,6 +69,7 @@ def _database(name: str, engine: Engine) -> Iterator[Finding]:
             yield Finding(Kind.OK, f"{shown} answers: PostgreSQL {version}.")
             yield from _server(connection)
             yield from _tables(connection)
+        yield from _limits(name, engine.url)
     except DBAPIError as error:
         yield Finding(Kind.WRONG, f"{shown} cannot be used: {' '.join(str(error.orig).split())}")
 
@@ -93,6 +96,21 @@ def _server(connection: Connection) -> Iterator[Finding]:
     apart = abs(float(connection.scalar(text("SELECT extract(epoch FROM clock_timestamp())")) or 0) - time.time())
     if apart > CLOCKS:
         yield Finding(Kind.WRONG, f"The database's clock and this one are {apart:.0f} seconds apart.")
+
+
+def _limits(name: str, url: URL) -> Iterator[Finding]:
+    """Whether a connection as the server makes them has its time limits, which a pooler in between may have dropped."""
+    engine = create_engine(url, **current_app.config["SQLALCHEMY_ENGINE_OPTIONS"])
+    with closing(engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
+        for limit in LIMITS:
+            cursor.execute(f"SHOW {limit}")
+            if cursor.fetchone() == ("0",):
+                yield Finding(
+                    Kind.WRONG,
+                    f"{limit} is lost on the way to {name}, and requests may wait for ever: "
+                    f'ALTER ROLE "{url.username}" SET {limit} = … is for what a pooler ignores (docs/operations.md).',
+                )
+    engine.dispose()
 
 
 def _connections(connection: Connection) -> Iterator[Finding]:

@@ -23,6 +23,8 @@ from sqlalchemy.pool import PoolProxiedConnection
 from mediatheque.extensions import db
 from mediatheque.kit import watch
 
+NO_LIMITS = " -c statement_timeout=0 -c lock_timeout=0 -c idle_in_transaction_session_timeout=0"
+
 T = TypeVar("T")
 Row = Sequence[Any]
 
@@ -206,16 +208,15 @@ def read(work: Callable[[Source], T]) -> T:
 
 def lift_limits(engine: Engine) -> None:
     """Commands may take as long as they need: connections that are made from now on have no time limits."""
-    if not event.contains(engine, "connect", _lift):
-        event.listen(engine, "connect", _lift)
+    if not event.contains(engine, "do_connect", _lift):
+        event.listen(engine, "do_connect", _lift)
     watch.leave_alone(engine)
 
 
-def _lift(connection: Any, _record: object) -> None:
-    limits = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
-    with closing(connection.cursor()) as cursor:
-        cursor.execute("SELECT " + ", ".join(f"set_config('{limit}', '0', false)" for limit in limits))
-    connection.commit()
+def _lift(_dialect: object, _record: object, _arguments: object, parameters: dict[str, Any]) -> None:
+    # Set by a statement, they would stay lifted on the connection of a pooler, which others get.
+    if NO_LIMITS not in parameters["options"]:
+        parameters["options"] += NO_LIMITS
 
 
 def diagnosis(error: DBAPIError, field: str) -> str | None:
