@@ -14,6 +14,7 @@ from mediatheque.extensions import bcrypt, db, jwt, ma, migrate
 from mediatheque.kit import exports, headers, logs, postgres, rates, watch
 from mediatheque.kit.openapi import Api, IdConverter
 from mediatheque.library import books, collections, formats, genres, movie_formats, movies, stats
+from mediatheque.web import page
 
 __all__ = ["create_app", "models"]
 
@@ -54,5 +55,6 @@ def create_app(settings: Mapping[str, str] | None = None) -> Flask:
     for resource in (auth, me, collections, books, movies, formats, movie_formats, genres, stats, health):
         api.register_blueprint(resource.blueprint)
     docs.init_app(app, api)
+    app.register_blueprint(page.blueprint)
     cli.init_app(app)
     return app

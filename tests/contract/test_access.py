@@ -213,7 +213,7 @@ def request_of(line: Line, asker: Asker) -> Asked:
         return of_row(line, asker, model)
     if example(line.method, line.path) or line.access == "member":
         return of_account(line, asker)
-    return Asked(line.path.replace("<path:name>", "swagger-ui.css"), {})
+    return Asked(FILES.get(line.path, line.path), {})
 
 
 def with_what_hangs_on(rows: dict[Key, dict[str, Any]], keys: set[Key]) -> set[Key]:
@@ -229,6 +229,7 @@ def with_what_hangs_on(rows: dict[Key, dict[str, Any]], keys: set[Key]) -> set[K
     return keys
 
 
+FILES = {"/docs/<path:name>": "/docs/swagger-ui.css", "/web/<path:name>": "/web/js/main.js"}
 NOT_AS_GIVEN = {"isbn", "password", "current_password", "refresh_token"}  # stored otherwise, or not at all
 
 CELLS = [

@@ -1,0 +1,106 @@
+/** Who is signed in, in every tab. docs/security.md says why the tokens are kept where they are. */
+
+import { Problem, send } from "./http.js";
+
+const PLACE = "mediatheque.session";
+const EARLY = 60; // seconds before its end that a token is exchanged
+
+/** Says "change" when somebody has signed in or out, here or in another tab. */
+export const changes = new EventTarget();
+
+addEventListener("storage", (event) => event.key === PLACE && changed());
+
+function changed() {
+  changes.dispatchEvent(new Event("change"));
+}
+
+function kept() {
+  return JSON.parse(localStorage.getItem(PLACE));
+}
+
+function keep(answer, user) {
+  const { token, refresh_token, expires_in } = answer;
+  localStorage.setItem(PLACE, JSON.stringify({ token, refresh_token, until: Date.now() + expires_in * 1000, user }));
+}
+
+/** {id, name, email, is_admin}, or null. What they may is the server's to decide; this only says what to offer. */
+export const user = () => kept()?.user ?? null;
+
+export async function signIn(credentials) {
+  const { body } = await send("POST", "/auth/login", { json: credentials });
+  keep(body, (await send("GET", "/auth/me", { token: body.token })).body);
+  changed();
+}
+
+export async function register(account) {
+  await send("POST", "/auth/register", { json: account });
+  const { email, password } = account;
+  await signIn({ email, password });
+}
+
+/** Ends the session on the server as well; without the server, here only. */
+export async function signOut() {
+  try {
+    await send("POST", "/auth/logout", { token: await token() });
+  } catch (error) {
+    if (error.status !== 401) throw error; // it has ended already
+  } finally {
+    forget();
+  }
+}
+
+function forget() {
+  localStorage.removeItem(PLACE);
+  changed();
+}
+
+/** Looks up who is signed in: a role may have changed, or the session may have been ended elsewhere. */
+export async function recall() {
+  const before = user();
+  if (!before) return;
+  const { body } = await authorised((token) => send("GET", "/auth/me", { token }));
+  keep(renamed(kept()), body);
+  if (JSON.stringify(before) !== JSON.stringify(body)) changed();
+}
+
+const renamed = ({ token, refresh_token, until }) => ({ token, refresh_token, expires_in: (until - Date.now()) / 1000 });
+
+/** What *request* gives, a function of a token. A token that is refused is exchanged once. */
+export async function authorised(request) {
+  const first = await token();
+  try {
+    return await request(first);
+  } catch (error) {
+    if (error.status !== 401) throw error;
+    return request(await exchanged(first));
+  }
+}
+
+async function token() {
+  const session = kept();
+  if (!session) throw new Problem(401, "You are not signed in.");
+  return Date.now() < session.until - EARLY * 1000 ? session.token : exchanged(session.token);
+}
+
+let exchange = null;
+
+/** The token after *old*, which this tab asks for once, however many requests want it, or which another tab has got. */
+function exchanged(old) {
+  exchange ??= refresh(old).finally(() => (exchange = null));
+  return exchange;
+}
+
+async function refresh(old) {
+  const session = kept();
+  if (!session) throw new Problem(401, "You are not signed in.");
+  if (session.token !== old) return session.token;
+  try {
+    const { body } = await send("POST", "/auth/refresh", { json: { refresh_token: session.refresh_token } });
+    keep(body, session.user);
+    return body.token;
+  } catch (error) {
+    if (error.status !== 401) throw error;
+    forget();
+    throw new Problem(401, "Your session has ended. Please sign in again.");
+  }
+}
