@@ -1,4 +1,4 @@
-"""/ and /web/…: the page that shows the library in a browser. It is static files, which use the API as any client does."""
+"""/ and /web/…: the page that shows the library in a browser: static files, which use the API as any client does."""
 
 from pathlib import Path
 
@@ -25,7 +25,8 @@ TYPES = {
 # a password does not end up in an address when they fail to load.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+    "trusted-types 'none'"
 )
 
 
