@@ -11,7 +11,6 @@ from sqlalchemy import URL, Connection, Engine, create_engine, func, select, tex
 from sqlalchemy.exc import DBAPIError
 
 from mediatheque.auth import accounts
-from mediatheque.auth.models import User
 from mediatheque.extensions import db
 from mediatheque.health import newest_revision
 from mediatheque.kit.rates import storage
@@ -137,7 +136,7 @@ def _tables(connection: Connection) -> Iterator[Finding]:
     yield Finding(Kind.OK, f"The tables are those of this program (revision {revision}).")
     if not connection.scalar(text("SELECT to_regclass('trgm_books') IS NOT NULL")):
         yield Finding(Kind.NOTE, "pg_trgm is not used: search reads whole tables, and misspelt words find nothing.")
-    if connection.scalar(select(User.id).where(User.is_admin).limit(1)) is None:
+    if not accounts.has_admin():
         yield Finding(Kind.NOTE, "Nobody is an admin: flask users create --admin makes one.")
     for email in accounts.with_published_password():
         sentence = f"The password of {email} stands in the documentation: flask users password {email} changes it."

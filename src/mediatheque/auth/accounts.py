@@ -55,6 +55,10 @@ def everybody() -> Sequence[Row[User, datetime | None]]:
     ).all()
 
 
+def has_admin() -> bool:
+    return db.session.scalar(select(User.id).where(User.is_admin).limit(1)) is not None
+
+
 def set_password(user: User, password: str) -> None:
     """End all sessions as well; AccountError if the password cannot be taken."""
     try:

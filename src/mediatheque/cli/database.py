@@ -38,7 +38,7 @@ database = DatabaseGroup(
     callback=migrate_group.callback,
     epilog=examples("flask db create", "flask db seed"),
 )
-yes_option = click.option("--yes", is_flag=True, help="Do not ask (in production; development never does).")
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @database.command("create", epilog=examples("flask db create"))
@@ -109,7 +109,7 @@ def load_demo(books: int, movies: int | None, yes: bool) -> None:
     They are in collections of accounts that nobody can sign in to. All of it is one transaction.
     """
     movies = books // 10 if movies is None else movies
-    confirm_in_production("Load a made-up library into", yes=yes)
+    confirm_on_database("Load a made-up library into", yes=yes)
     start = time.perf_counter()
     hidden = not sys.stderr.isatty()
     with click.progressbar(length=books + movies, label="Loading", file=sys.stderr, hidden=hidden) as bar:
@@ -126,14 +126,14 @@ def load_demo(books: int, movies: int | None, yes: bool) -> None:
 @yes_option
 def drop(yes: bool) -> None:
     """Drop all tables and what they hold."""
-    confirm_in_production("Drop all tables of", yes=yes)
+    confirm_on_database("Drop all tables of", yes=yes)
     with db.engine.begin() as connection:
         Base.metadata.drop_all(connection)
         connection.execute(text("DROP TABLE IF EXISTS alembic_version"))
     click.echo("Tables have been dropped.")
 
 
-def confirm_in_production(deed: str, *, yes: bool) -> None:
-    """Ask before *deed* to the database, which is named."""
-    production = current_app.config["MEDIATHEQUE_ENV"] == "production"
-    confirm(f"{deed} {db.engine.url.render_as_string()}?", yes=yes or not production)
+def confirm_on_database(deed: str, *, yes: bool) -> None:
+    """Ask before *deed* to the database, which is named. In development a script, as the reference's, need not say yes."""
+    script = current_app.config["MEDIATHEQUE_ENV"] == "development" and not sys.stdin.isatty()
+    confirm(f"{deed} {db.engine.url.render_as_string()}?", yes=yes or script)

@@ -82,6 +82,8 @@ def demote(email: str) -> None:
     accounts.find(email).is_admin = False
     db.session.commit()
     click.echo(f"{email} is no admin any more.")
+    if not accounts.has_admin():
+        click.echo("Nobody is an admin now, and only admins delete: flask users promote makes one.", err=True)
 
 
 @users.command("export", epilog=examples("flask users export ada@example.org > ada.json"))
