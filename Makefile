@@ -13,9 +13,12 @@ PGBOUNCER = $(and $(wildcard /usr/lib/postgresql/*/bin/pg_basebackup),$(shell PA
 # These cover no line that others do not, and wait more than they work.
 ROUGH = tests/faults tests/test_bad_input.py tests/contract/test_schemathesis.py $(if $(PGBOUNCER),tests/test_pgbouncer.py)
 
+# What the tests in a browser need.
+CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+
 FLASK = $(VENV) -m flask --app src/mediatheque
 
-.PHONY: run serve test test-clients test-faults bench lock docs
+.PHONY: run serve test test-clients test-browser test-faults bench lock docs
 
 run: .venv/run .env  ## Serve on http://127.0.0.1:8080; PORT=9000 and HOST=0.0.0.0 move it.
 	@$(FLASK) start
@@ -27,7 +30,8 @@ test: .venv/test  ## Everything that must be green.
 	@$(VENV) -m ruff check .
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m mypy
-	@$(VENV) -m pytest --numprocesses auto --cov --cov-report=term $(addprefix --ignore ,$(ROUGH)) --ignore tests/clients \
+	@$(VENV) -m pytest --numprocesses auto --cov --cov-report=term $(addprefix --ignore ,$(ROUGH)) \
+		--ignore tests/clients --ignore tests/browser \
 		$(if $(PGBOUNCER),,--ignore tests/test_pgbouncer.py) $(if $(REDIS),,--ignore tests/kit/test_redis.py)
 	@$(VENV) -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(ROUGH) \
 		$(if $(NGINX),,--ignore tests/faults/test_nginx.py)
@@ -42,6 +46,10 @@ test: .venv/test  ## Everything that must be green.
 test-clients: .venv/test tests/clients/node_modules/done  ## The Postman collection, in newman and in Insomnia's importer.
 	@$(VENV) -m pytest tests/clients
 
+test-browser: .venv/browser  ## The page in a real browser; brings docs/images/ up to date.
+	@$(if $(CHROMIUM),,$(INSTALL_CHROMIUM))
+	@CHROMIUM="$(CHROMIUM)" $(VENV) -m pytest --numprocesses auto tests/browser
+
 test-faults: .venv/test  ## The faults with their full figures, in a quarter of an hour: docs/reliability.md.
 	@$(if $(NGINX),,echo "nginx is missing: apt install nginx-light, or brew install nginx." >&2; exit 1)
 	@$(VENV) -m pytest tests/faults --full
@@ -53,6 +61,8 @@ lock: .venv/test  ## Bring the locked requirements to the newest versions.
 	@$(VENV) -m uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml -o requirements.txt
 	@$(VENV) -m uv pip compile --quiet --universal --generate-hashes --upgrade pyproject.toml --group dev \
 		-o requirements-dev.txt
+	@$(VENV) -m uv pip compile --quiet --universal --generate-hashes --upgrade --constraint requirements-dev.txt \
+		tests/browser/requirements.in -o tests/browser/requirements.txt
 	@$(VENV) -m uv pip compile --quiet --universal --generate-hashes --upgrade --constraint requirements.txt \
 		pyproject.toml tests/benchmarks/requirements.in -o tests/benchmarks/requirements.txt
 
@@ -83,11 +93,22 @@ tests/clients/node_modules/done: tests/clients/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: apt install npm, or brew install node." >&2; exit 1; }
 	@cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
+.venv/browser: tests/browser/requirements.txt .venv/test
+	@$(PIP_INSTALL) -r tests/browser/requirements.txt
+	@touch .venv/browser
 
 .venv-bench/done: tests/benchmarks/requirements.txt | .venv/run
 	@$(VENV) -m venv .venv-bench
 	@.venv-bench/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch .venv-bench/done
+
+define INSTALL_CHROMIUM
+if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	echo "Installing chromium …"; apt-get update -qq && apt-get install -qq --no-install-recommends chromium >/dev/null; \
+else \
+	echo "chromium is missing: apt install chromium, or name a browser like it: CHROMIUM=/usr/bin/google-chrome." >&2; exit 1; \
+fi
+endef
 
 define make_venv
 command -v "$(PYTHON)" >/dev/null || { \

@@ -187,7 +187,9 @@ class TestTrouble:
             if len(asked) > 1:
                 return route.continue_()
             headers = {"Content-Type": "application/problem+json", "Retry-After": "1"}
-            return route.fulfill(status=503, headers=headers, body='{"detail": "The server is busy. Please try again."}')
+            return route.fulfill(
+                status=503, headers=headers, body='{"detail": "The server is busy. Please try again."}'
+            )
 
         page.route("**/books?*", answer)
         page.goto("/")

@@ -28,7 +28,9 @@ export function cards(kind, { endless = false } = {}) {
   const list = h("ul", { class: `cards ${kind.noun}s` });
   const more = button("Show more", () => extend(), { class: "more", hidden: true });
   const element = h("div", {}, list, more);
-  const watcher = endless && new IntersectionObserver(([seen]) => seen.isIntersecting && extend(), { rootMargin: AHEAD });
+  // It may have come within reach and gone again since it was last asked: the latest is what counts.
+  const reach = (entries) => entries.at(-1).isIntersecting && extend();
+  const watcher = endless && new IntersectionObserver(reach, { rootMargin: AHEAD });
   let asked = null;
   let next = null;
   let fetching = false;

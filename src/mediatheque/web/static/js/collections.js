@@ -8,7 +8,7 @@ import { field, formDialog, given, input } from "./forms.js";
 import { addItem } from "./itemform.js";
 import { inventory, KINDS } from "./kinds.js";
 import { emptiness, fill, heading, notice, trouble } from "./parts.js";
-import { address, amend, entitle, reload } from "./router.js";
+import { address, amend, entitle, go, reload } from "./router.js";
 import * as session from "./session.js";
 
 const PAGE = 30; // rows: each brings along the titles of its newest items
@@ -49,6 +49,7 @@ export function collections() {
   }
 
   async function extend(path, signal) {
+    const reached = place.contains(document.activeElement);
     try {
       const { body, next } = await get(path, signal);
       list.append(...body.map(summary));
@@ -56,7 +57,7 @@ export function collections() {
       const more = next && button("Show more", () => extend(next, signal), { class: "more" });
       place.replaceChildren(...[list, more].filter(Boolean));
       if (!list.children.length) place.append(emptiness("There is no such collection."));
-      else if (document.activeElement === document.body) first.querySelector("a").focus();
+      else if (reached) first.querySelector("a").focus();
     } catch (error) {
       if (error.name === "AbortError") return;
       if (error.status === undefined) throw error;
@@ -125,7 +126,7 @@ function forget(row, etag) {
     rows: "collections",
     warning: `What stands in it is deleted with it: ${inventory(row).toLowerCase()}. It cannot be brought back.`,
     remove: () => remove(`/collections/${row.id}`, etag),
-    done: () => (location.hash = "#/collections"),
+    done: () => go("/collections"),
   });
 }
 
@@ -144,7 +145,8 @@ function addCollection() {
     refused: signInHelp,
     submit: async (values) => {
       const { body } = await make(given(values));
-      location.hash = `#/collections/${body.id}`;
+      go(`/collections/${body.id}`);
+      notice(`${body.name} has been added.`);
     },
   });
 }

@@ -10,7 +10,7 @@ export function field(name, label, input, { hint, numeric = false, beside } = {}
   const complaint = h("p", { class: "complaint", id: `${id}-complaint` });
   const described = [hint && `${id}-hint`, `${id}-complaint`].filter(Boolean).join(" ");
   for (const [key, value] of Object.entries({ id, name, "aria-describedby": described })) input.setAttribute(key, value);
-  if (numeric) input.setAttribute("inputmode", "numeric");
+  if (numeric && input instanceof HTMLInputElement) input.setAttribute("inputmode", "numeric");
   const element = h(
     "div",
     { class: `field ${numeric ? "short" : ""}` },

@@ -6,7 +6,7 @@ import { button, day, h, hued, text } from "./dom.js";
 import { editItem } from "./itemform.js";
 import { KINDS, year } from "./kinds.js";
 import { fill, heading } from "./parts.js";
-import { entitle } from "./router.js";
+import { entitle, go } from "./router.js";
 import * as session from "./session.js";
 
 export function item(name, id) {
@@ -57,7 +57,7 @@ function deeds(kind, row, etag) {
       what: row.title,
       rows: `${kind.noun}s`,
       remove: () => remove(`${kind.path}/${row.id}`, etag),
-      done: () => (location.hash = `#${kind.path}`),
+      done: () => go(kind.path),
     });
   return h(
     "div",

@@ -47,13 +47,21 @@ export async function editItem(kind, row, etag) {
 
   /** Takes over what others have changed, except where somebody has typed: there it says what it has become. */
   async function catchUp() {
-    const { body, etag: newest } = await get(path);
+    let now;
+    try {
+      now = await get(path);
+    } catch (error) {
+      if (error.status === undefined) throw error;
+      alert.firstChild.textContent = error.message;
+      return;
+    }
+    const { body } = now;
     for (const { name, input, value, complain } of fields) {
       if (value() === (seen[name] ?? null)) set(input, body[name]);
       else if (body[name] !== seen[name]) complain([`Somebody has changed this to: ${shown(input, body[name])}`]);
     }
     seen = body;
-    tag = newest;
+    tag = now.etag;
     alert.replaceChildren(h("p", {}, "The form shows what is there now, and what you have typed. Save it again if it is right."));
     alert.focus();
   }

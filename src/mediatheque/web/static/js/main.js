@@ -3,6 +3,7 @@
 import { showAccount } from "./account.js";
 import { collection, collections } from "./collections.js";
 import { h } from "./dom.js";
+import { Problem } from "./http.js";
 import { item } from "./item.js";
 import { lists } from "./lists.js";
 import { emptiness, heading, notice } from "./parts.js";
@@ -36,9 +37,15 @@ session.changes.addEventListener("change", () => {
   showAccount();
   reload();
 });
+// What goes wrong at a button, rather than in a form or a list, has no place of its own.
+addEventListener("unhandledrejection", (event) => {
+  if (!(event.reason instanceof Problem)) return;
+  event.preventDefault();
+  notice(event.reason.message);
+});
+
 showAccount();
 start(PAGES);
 session.recall().catch((error) => {
-  if (error.status === undefined) throw error;
-  if (error.status === 401) notice(error.message);
+  if (error.status !== 0) throw error; // the page says itself that there is no network
 });

@@ -41,6 +41,14 @@ export function entitle(title) {
   document.title = `${title} · ${NAME}`;
 }
 
+/** Goes to the page at *path* after something has been done here: what is said of it stays to be read. */
+export function go(path) {
+  left = null;
+  current.page.leave?.();
+  history.pushState(null, "", `#${path}`);
+  enter();
+}
+
 /** Shows the page anew: something on it has changed. */
 export function reload() {
   left = null;
@@ -86,7 +94,7 @@ async function enter({ quietly = false } = {}) {
 function place(page) {
   entitle(page.title);
   main.replaceChildren(page.element);
-  for (const link of document.querySelectorAll(".top nav a")) {
+  for (const link of document.querySelectorAll(".top nav a[href^='#']")) {
     const here = current.path === link.hash.slice(1);
     const within = current.path.startsWith(`${link.hash.slice(1)}/`);
     if (here || within) link.setAttribute("aria-current", here ? "page" : "true");

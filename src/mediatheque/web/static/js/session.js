@@ -8,27 +8,34 @@ const EARLY = 60; // seconds before its end that a token is exchanged
 /** Says "change" when somebody has signed in or out, here or in another tab. */
 export const changes = new EventTarget();
 
-addEventListener("storage", (event) => event.key === PLACE && changed());
+addEventListener("storage", ({ key, oldValue, newValue }) => {
+  if (key === PLACE && who(oldValue) !== who(newValue)) changed();
+});
+
+const who = (kept) => JSON.stringify(JSON.parse(kept)?.user);
 
 function changed() {
   changes.dispatchEvent(new Event("change"));
 }
 
+/** {token, refresh_token, until, user}, or null. */
 function kept() {
   return JSON.parse(localStorage.getItem(PLACE));
 }
 
-function keep(answer, user) {
-  const { token, refresh_token, expires_in } = answer;
-  localStorage.setItem(PLACE, JSON.stringify({ token, refresh_token, until: Date.now() + expires_in * 1000, user }));
+function keep(session) {
+  localStorage.setItem(PLACE, JSON.stringify(session));
 }
+
+const tokens = ({ token, refresh_token, expires_in }) => ({ token, refresh_token, until: Date.now() + expires_in * 1000 });
 
 /** {id, name, email, is_admin}, or null. What they may is the server's to decide; this only says what to offer. */
 export const user = () => kept()?.user ?? null;
 
 export async function signIn(credentials) {
   const { body } = await send("POST", "/auth/login", { json: credentials });
-  keep(body, (await send("GET", "/auth/me", { token: body.token })).body);
+  const { body: user } = await send("GET", "/auth/me", { token: body.token });
+  keep({ ...tokens(body), user });
   changed();
 }
 
@@ -56,14 +63,12 @@ function forget() {
 
 /** Looks up who is signed in: a role may have changed, or the session may have been ended elsewhere. */
 export async function recall() {
-  const before = user();
-  if (!before) return;
+  if (!kept()) return;
   const { body } = await authorised((token) => send("GET", "/auth/me", { token }));
-  keep(renamed(kept()), body);
-  if (JSON.stringify(before) !== JSON.stringify(body)) changed();
+  if (!kept() || JSON.stringify(user()) === JSON.stringify(body)) return;
+  keep({ ...kept(), user: body });
+  changed();
 }
-
-const renamed = ({ token, refresh_token, until }) => ({ token, refresh_token, expires_in: (until - Date.now()) / 1000 });
 
 /** What *request* gives, a function of a token. A token that is refused is exchanged once. */
 export async function authorised(request) {
@@ -96,7 +101,7 @@ async function refresh(old) {
   if (session.token !== old) return session.token;
   try {
     const { body } = await send("POST", "/auth/refresh", { json: { refresh_token: session.refresh_token } });
-    keep(body, session.user);
+    keep({ ...session, ...tokens(body) });
     return body.token;
   } catch (error) {
     if (error.status !== 401) throw error;
