@@ -16,7 +16,7 @@ def test_authorize_and_try_it_out(page):
     operation = page.locator("#operations-genres-create_genre")
     operation.get_by_role("button").first.click()
     operation.get_by_role("button", name="Try it out").click()
-    operation.get_by_role("textbox").last.fill('{"genre": "Tried out"}')
+    operation.locator("textarea").fill('{"genre": "Tried out"}')
     operation.get_by_role("button", name="Execute").click()
-    expect(operation.locator(".live-responses-table .response-col_status")).to_contain_text("201")
+    expect(operation.locator(".live-responses-table tbody .response-col_status")).to_contain_text("201")
     assert look_up(page, "/genres?q=Tried+out")[0]["genre"] == "Tried out"

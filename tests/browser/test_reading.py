@@ -9,6 +9,13 @@ from browser.conftest import BOOKS, cards, look_up, titles
 from processes import wait_for
 
 
+def scroll_until(page, number):
+    """Scrolls to the end of the page again and again, until so many covers are there."""
+    while (before := cards(page).count()) < number:
+        page.mouse.wheel(0, 1_000_000)
+        wait_for(lambda before=before: cards(page).count() > before)
+
+
 class TestShelf:
     def test_shows_the_newest_books_and_how_many_there_are(self, page):
         page.goto("/")
@@ -84,17 +91,14 @@ class TestShelf:
     def test_fetches_further_pages_as_one_scrolls(self, page):
         page.goto("/#/books?sort=title")
         expect(cards(page)).not_to_have_count(0)
-        for pages in range(2, 6):
-            page.mouse.wheel(0, 100_000)
-            wait_for(lambda wanted=60 * pages: cards(page).count() >= wanted)
+        scroll_until(page, 300)
         shown = titles(page)
         assert shown == [book["title"] for book in look_up(page, f"/books?sort=title&limit={len(shown)}")]
 
     def test_back_leads_to_where_one_was(self, page):
         page.goto("/#/books?sort=title")
         expect(cards(page)).not_to_have_count(0)
-        page.mouse.wheel(0, 100_000)
-        wait_for(lambda: cards(page).count() >= 180)
+        scroll_until(page, 180)
         cover = cards(page).nth(130).get_by_role("link")
         title = cover.locator("strong").text_content()
         cover.click()
@@ -120,10 +124,7 @@ class TestShelf:
     def test_is_quick_with_all_of_ten_thousand(self, page):
         page.goto("/#/books")
         expect(cards(page)).not_to_have_count(0)
-        while cards(page).count() < BOOKS:
-            before = cards(page).count()
-            page.mouse.wheel(0, 1_000_000)
-            wait_for(lambda before=before: cards(page).count() > before)
+        scroll_until(page, BOOKS)
         took = page.evaluate(
             """() => { const start = performance.now(); scrollTo(0, 100000); document.body.offsetHeight;
                        return performance.now() - start; }"""

@@ -34,6 +34,7 @@ export function collections() {
   search.input.addEventListener("input", () => {
     clearTimeout(pause);
     pause = setTimeout(() => {
+      if (!element.isConnected) return; // somebody has gone on meanwhile
       amend(new URLSearchParams(given({ q: search.value() })), { push: !address().params.has("q") });
       show(address().params);
     }, PAUSE);

@@ -29,7 +29,7 @@ export function shelf(name) {
   const filters = [genre, format, collection, owner, least, most];
   const fields = [search, sort, ...filters];
 
-  const clear = button("Clear filters", () => settle(new URLSearchParams()), { class: "quiet", hidden: true });
+  const clear = button("Clear filters", () => settle(unfiltered()), { class: "quiet", hidden: true });
   const panel = h("div", { class: "filters", id: "filters" }, filters.map((one) => one.element), clear);
   const toggle = button("Filters", () => {
     toggle.setAttribute("aria-expanded", String(panel.classList.toggle("open")));
@@ -67,6 +67,7 @@ export function shelf(name) {
   search.input.addEventListener("input", () => {
     clearTimeout(pause);
     pause = setTimeout(() => {
+      if (!element.isConnected) return; // somebody has gone on meanwhile
       const began = !address().params.has("q");
       amend(chosen(), { push: began });
       show(address().params);
@@ -76,6 +77,11 @@ export function shelf(name) {
   function chosen() {
     const given = fields.map((one) => [one.name, one.value()]).filter(([, value]) => value !== null);
     return new URLSearchParams(given);
+  }
+
+  function unfiltered() {
+    const set = filters.map(({ name }) => name);
+    return new URLSearchParams([...address().params].filter(([name]) => !set.includes(name)));
   }
 
   function settle(params) {

@@ -61,14 +61,14 @@ async function numbers(params, signal) {
 }
 
 function section(name, counts) {
-  const { title } = KINDS[name];
+  const { title, noun } = KINDS[name];
   const { numbers, unit, length, total } = COUNTED[name];
   const sum = total(counts);
   return h(
     "section",
     {},
     h("h2", {}, title),
-    h("p", { class: "sums" }, h("strong", {}, number(counts.count)), ` ${name} · `, h("strong", {}, sum[0]), ` ${sum[1]}`),
+    h("p", { class: "sums" }, h("strong", {}, number(counts.count)), ` ${counts.count === 1 ? noun : name} · `, h("strong", {}, sum[0]), ` ${sum[1]}`),
     h(
       "div",
       { class: "plots" },
