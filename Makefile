@@ -93,6 +93,7 @@ tests/clients/node_modules/done: tests/clients/package-lock.json
 	@command -v npm >/dev/null || { echo "npm is missing: apt install npm, or brew install node." >&2; exit 1; }
 	@cd tests/clients && npm ci --ignore-scripts --no-audit --no-fund --loglevel error
 	@touch $@
+
 .venv/browser: tests/browser/requirements.txt .venv/test
 	@$(PIP_INSTALL) -r tests/browser/requirements.txt
 	@touch .venv/browser

@@ -88,7 +88,7 @@ def test_limits_that_are_lost_on_the_way_are_wrong(url, make_app):
 def test_commands_do_not_lift_the_limits_of_others(url, make_app):
     set_limits(url)
     with bounced(url, "transaction", size=1) as address:
-        assert invoke(make_app(address), "users", "list") == ""
+        assert invoke(make_app(address), "users", "list").startswith("ID")
         conninfo = address.set(drivername="postgresql").render_as_string()
         with psycopg.connect(conninfo, prepare_threshold=None) as connection:
             assert connection.execute("SHOW statement_timeout").fetchone() == ("7s",)

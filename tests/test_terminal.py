@@ -272,7 +272,7 @@ class TestQuestions:
 
 class TestLongWork:
     def test_shows_how_far_it_is_and_leaves_nothing_when_it_is_interrupted(self, url):
-        with terminal("db", "load-demo", "--books", "3000000", DATABASE_URL=url) as shown:
+        with terminal("db", "load-demo", "--books", "3000000", "--yes", DATABASE_URL=url) as shown:
             shown.wait_for(r"Loading  \[#.* [1-9]\d?%")
             shown.type(CTRL_C)
             assert shown.wait() == 130

@@ -134,6 +134,6 @@ def drop(yes: bool) -> None:
 
 
 def confirm_on_database(deed: str, *, yes: bool) -> None:
-    """Ask before *deed* to the database, which is named. In development a script, as the reference's, need not say yes."""
+    """Ask before *deed* to the database, which is named; in development only where there is somebody to ask."""
     script = current_app.config["MEDIATHEQUE_ENV"] == "development" and not sys.stdin.isatty()
     confirm(f"{deed} {db.engine.url.render_as_string()}?", yes=yes or script)

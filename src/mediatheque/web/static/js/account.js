@@ -55,7 +55,7 @@ async function leave() {
 }
 
 /** For forms: what helps whoever is not signed in any more, without losing what they have typed. */
-export const signInHelp = (problem) => problem.status === 401 && button("Sign in", signIn, { class: "quiet" });
+export const signInHelp = (problem) => problem.status === 401 ? button("Sign in", signIn, { class: "quiet" }) : null;
 
 /** Asks before something is deleted, or says who can. *remove* deletes it; *done* comes afterwards. */
 export function askToDelete({ what, rows, warning, remove, done }) {
