@@ -17,7 +17,7 @@ from urllib.request import urlopen
 import pytest
 from flask_migrate import upgrade
 
-from mediatheque.cli import seed_if_empty
+from mediatheque.cli.database import seed_if_empty
 from mediatheque.serve import STOP_WITHIN
 from processes import PATIENCE, answers, children, flask, is_running, output, serving, wait_for
 
