@@ -123,6 +123,7 @@ class Postgres:
         for process in (postmaster, *map(int, children)):
             with suppress(ProcessLookupError):
                 os.kill(process, signal.SIGKILL)
+        (self.data / "postmaster.pid").unlink()  # the number may be another process's tomorrow
 
     def stop(self) -> None:
         if (self.data / "postmaster.pid").exists():
@@ -177,6 +178,8 @@ class Clients:
                 status, book = self.send("POST", "/books", self.book | {"title": title}, key)
                 if status == http.HTTPStatus.CREATED:
                     break
+                if self.over.is_set():
+                    return
                 self.refused += 1
                 time.sleep(0.02)
             self.acknowledged.append((time.monotonic(), title))

@@ -16,7 +16,12 @@ ENVIRONMENT = config.ROOT / "docs/mediatheque.postman_environment.json"
 OPENAPI = json.loads((config.ROOT / "docs/openapi.json").read_text())
 
 # In this order nothing is deleted that a later request needs.
-RUNS = [("books", "movies"), ("collections", "formats", "movie_formats", "genres", "stats", "health"), ("auth",), ("me",)]
+RUNS = [
+    ("books", "movies"),
+    ("collections", "formats", "movie_formats", "genres", "stats", "health"),
+    ("auth",),
+    ("me",),
+]
 # What cannot succeed as it is in the document: an account that is there from the request before, a token that is made
 # up, and requests of a session that the one before has ended.
 REFUSED = {

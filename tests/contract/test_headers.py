@@ -40,7 +40,7 @@ def test_the_documentation_may_show_itself_and_nothing_else(client):
     policy = client.get("/docs").headers["Content-Security-Policy"]
     assert policy == (
         "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
-        "connect-src 'self'; frame-ancestors 'none'"
+        "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
     assert client.get("/docs").headers["X-Content-Type-Options"] == "nosniff"
 

@@ -22,7 +22,7 @@ function card(kind, row) {
 
 /**
  * The rows that match some parameters. load(params) gives how many there are, or null if it went wrong or somebody has
- * asked for others meanwhile. More follow as one scrolls if they are *endless*, otherwise at a button.
+ * asked for others meanwhile; then *again*, its second argument, is what tries anew. More follow as one scrolls if they are *endless*, otherwise at a button.
  */
 export function cards(kind, { endless = false } = {}) {
   const list = h("ul", { class: `cards ${kind.noun}s` });
@@ -35,7 +35,7 @@ export function cards(kind, { endless = false } = {}) {
   let next = null;
   let fetching = false;
 
-  async function load(params) {
+  async function load(params, again = () => load(params)) {
     asked?.abort();
     asked = new AbortController();
     const { signal } = asked;
@@ -50,7 +50,7 @@ export function cards(kind, { endless = false } = {}) {
     } catch (error) {
       if (error.name === "AbortError") return null;
       if (error.status === undefined || error.status === 422) throw error;
-      element.replaceChildren(trouble(error, () => load(params)));
+      element.replaceChildren(trouble(error, again));
       return null;
     } finally {
       if (asked.signal === signal) list.removeAttribute("aria-busy");

@@ -87,7 +87,7 @@ export function collection(id) {
   const show = () =>
     fill(element, async () => {
       const { body, etag } = await get(`/collections/${id}`);
-      entitle(body.name);
+      if (element.isConnected) entitle(body.name); // nobody has gone on meanwhile
       const sections = racks.filter(({ kind }) => body[`${kind.noun}s_count`]).map((one) => section(body, one));
       const empty = !sections.length && emptiness("Nothing stands in this collection yet.");
       return [head(body, etag), ...sections, empty].filter(Boolean);

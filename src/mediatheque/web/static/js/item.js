@@ -16,7 +16,7 @@ export function item(name, id) {
   const show = () =>
     fill(element, async () => {
       const { body, etag } = await get(`${kind.path}/${id}`);
-      entitle(body.title);
+      if (element.isConnected) entitle(body.title); // nobody has gone on meanwhile
       return [cover(kind, body), h("div", {}, heading(body.title), by(kind, body), facts(kind, body), deeds(kind, body, etag))];
     });
 

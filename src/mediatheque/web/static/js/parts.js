@@ -34,8 +34,10 @@ export function notice(words, ...more) {
   announce(words);
 }
 
-/** Loads into *place*: what *load* gives, or what went wrong with it. Gives whether it went well. */
-export async function fill(place, load) {
+/**
+ * Loads into *place*: what *load* gives, or what went wrong with it, which *again* tries anew. Gives whether it went well.
+ */
+export async function fill(place, load, again = () => fill(place, load)) {
   place.setAttribute("aria-busy", "true");
   try {
     place.replaceChildren(...[await load()].flat());
@@ -43,7 +45,7 @@ export async function fill(place, load) {
   } catch (error) {
     if (error.name === "AbortError") return false;
     if (error.status === undefined) throw error;
-    place.replaceChildren(trouble(error, () => fill(place, load)));
+    place.replaceChildren(trouble(error, again));
     return false;
   } finally {
     place.removeAttribute("aria-busy");

@@ -12,19 +12,37 @@ addEventListener("storage", ({ key, oldValue, newValue }) => {
   if (key === PLACE && who(oldValue) !== who(newValue)) changed();
 });
 
-const who = (kept) => JSON.stringify(JSON.parse(kept)?.user);
+const who = (text) => JSON.stringify(parsed(text)?.user);
 
 function changed() {
   changes.dispatchEvent(new Event("change"));
 }
 
+let memory = null; // for browsers that keep nothing
+
 /** {token, refresh_token, until, user}, or null. */
 function kept() {
-  return JSON.parse(localStorage.getItem(PLACE));
+  try {
+    return parsed(localStorage.getItem(PLACE)) ?? memory;
+  } catch {
+    return memory;
+  }
 }
 
 function keep(session) {
-  localStorage.setItem(PLACE, JSON.stringify(session));
+  try {
+    localStorage.setItem(PLACE, JSON.stringify(session));
+  } catch {
+    memory = session;
+  }
+}
+
+function parsed(text) {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null; // nobody of ours has written that
+  }
 }
 
 const tokens = ({ token, refresh_token, expires_in }) => ({ token, refresh_token, until: Date.now() + expires_in * 1000 });
@@ -57,7 +75,12 @@ export async function signOut() {
 }
 
 function forget() {
-  localStorage.removeItem(PLACE);
+  memory = null;
+  try {
+    localStorage.removeItem(PLACE);
+  } catch {
+    // nothing is kept there
+  }
   changed();
 }
 
@@ -65,7 +88,7 @@ function forget() {
 export async function recall() {
   if (!kept()) return;
   const { body } = await authorised((token) => send("GET", "/auth/me", { token }));
-  if (!kept() || JSON.stringify(user()) === JSON.stringify(body)) return;
+  if (user()?.id !== body.id || JSON.stringify(user()) === JSON.stringify(body)) return;
   keep({ ...kept(), user: body });
   changed();
 }
@@ -99,12 +122,15 @@ async function refresh(old) {
   const session = kept();
   if (!session) throw new Problem(401, "You are not signed in.");
   if (session.token !== old) return session.token;
+  const goesOn = () => kept()?.refresh_token === session.refresh_token; // nobody has signed out or in meanwhile
   try {
     const { body } = await send("POST", "/auth/refresh", { json: { refresh_token: session.refresh_token } });
+    if (!goesOn()) throw new Problem(401, "You are not signed in any more.");
     keep({ ...session, ...tokens(body) });
     return body.token;
   } catch (error) {
     if (error.status !== 401) throw error;
+    if (!goesOn()) throw error;
     forget();
     throw new Problem(401, "Your session has ended. Please sign in again.");
   }

@@ -126,7 +126,7 @@ export function shelf(name) {
     for (const one of fields) one.complain(null);
     message.replaceChildren();
     try {
-      const found = await rack.load(params);
+      const found = await rack.load(params, () => load(params));
       if (found === null) return;
       total.textContent = counted(found, kind.noun);
       announce(counted(found, kind.noun));

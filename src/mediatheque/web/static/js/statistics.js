@@ -38,7 +38,7 @@ export function statistics() {
     const { signal } = asked;
     for (const { name, input } of fields) hold(input, params.get(name));
     const chosen = new URLSearchParams(fields.filter(({ name }) => params.get(name)).map(({ name }) => [name, params.get(name)]));
-    const [collections] = await Promise.all([collectionsWith(params.get("collection_id")), fill(place, () => numbers(chosen, signal))]);
+    const [collections] = await Promise.all([collectionsWith(params.get("collection_id")), fill(place, () => numbers(chosen, signal), () => show(params))]);
     if (signal.aborted) return;
     choose(collection.input, [["", "All collections"], ...collections], params.get("collection_id"));
     choose(owner.input, owners(params.get("user_id")), params.get("user_id"));
