@@ -1,6 +1,7 @@
 """Real processes of the application, and ways to wait for them."""
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -83,8 +84,11 @@ def is_running(pid):
 
 
 def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return str(probe.getsockname()[1])
+    """One that nobody listens at, of those that no system gives to a client in the next moment."""
+    while True:
+        port = 15_000 + secrets.randbelow(17_000)  # the same for nobody, whatever pytest-randomly has seeded
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return str(port)
 
 
 def answers(port, path="/books"):
