@@ -11,14 +11,18 @@ REDIS = $(shell PATH="$$PATH:/opt/homebrew/bin" command -v redis-server)
 PGBOUNCER = $(and $(wildcard /usr/lib/postgresql/*/bin/pg_basebackup),$(shell PATH="$$PATH:/usr/sbin" command -v pgbouncer))
 
 # These cover no line that others do not, and wait more than they work.
-ROUGH = tests/faults tests/test_bad_input.py tests/contract/test_schemathesis.py $(if $(PGBOUNCER),tests/test_pgbouncer.py)
+ROUGH = tests/faults tests/test_bad_input.py tests/contract/test_schemathesis.py
+
+# These have targets of their own.
+CLIENTS = tests/clients tests/test_http_file.py
+DEPLOYMENT = tests/test_deployment.py tests/test_backup.py tests/test_pgbouncer.py
 
 # What the tests in a browser need.
 CHROMIUM ?= $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
 
 FLASK = $(VENV) -m flask --app src/mediatheque
 
-.PHONY: run serve test test-clients test-browser test-faults bench lock docs
+.PHONY: run serve test test-deployment test-clients test-browser test-faults bench lock docs
 
 run: .venv/run .env  ## Serve on http://127.0.0.1:8080; PORT=9000 and HOST=0.0.0.0 move it.
 	@$(FLASK) start
@@ -31,8 +35,8 @@ test: .venv/test  ## Everything that must be green.
 	@$(VENV) -m ruff format --check .
 	@$(VENV) -m mypy
 	@$(VENV) -m pytest --numprocesses auto --cov --cov-report=term $(addprefix --ignore ,$(ROUGH)) \
-		--ignore tests/clients --ignore tests/browser \
-		$(if $(PGBOUNCER),,--ignore tests/test_pgbouncer.py) $(if $(REDIS),,--ignore tests/kit/test_redis.py)
+		$(addprefix --ignore ,$(CLIENTS) $(DEPLOYMENT)) --ignore tests/browser \
+		$(if $(REDIS),,--ignore tests/kit/test_redis.py)
 	@$(VENV) -m pytest --numprocesses $$(($$(getconf _NPROCESSORS_ONLN) + 1)) $(ROUGH) \
 		$(if $(NGINX),,--ignore tests/faults/test_nginx.py)
 	@$(VENV) -m pytest --numprocesses auto --driver psycopg2 --ignore tests/kit/test_postgres.py \
@@ -41,10 +45,13 @@ test: .venv/test  ## Everything that must be green.
 		tests/auth tests/library tests/contract tests/kit
 	@$(if $(NGINX),,echo "deploy/nginx.conf was not tested, for want of nginx: apt install nginx-light, or brew install nginx.")
 	@$(if $(REDIS),,echo "Rates in a Redis were not tested, for want of one: apt install redis-server, or brew install redis.")
+
+test-deployment: .venv/test  ## Containers, a backup that is put back, PgBouncer, a fail-over.
+	@$(VENV) -m pytest $(DEPLOYMENT) $(if $(PGBOUNCER),,--ignore tests/test_pgbouncer.py)
 	@$(if $(PGBOUNCER),,echo "PgBouncer and fail-over were not tested, for want of one: apt install postgresql pgbouncer (on Debian).")
 
 test-clients: .venv/test tests/clients/node_modules/done  ## The Postman collection, in newman and in Insomnia's importer.
-	@$(VENV) -m pytest tests/clients
+	@$(VENV) -m pytest $(CLIENTS)
 
 test-browser: .venv/browser  ## The page in a real browser; brings docs/images/ up to date.
 	@$(if $(CHROMIUM),,$(INSTALL_CHROMIUM))
