@@ -307,4 +307,4 @@ def test_the_routes_are_shown_with_their_access(app):
         for rule in app.url_map.iter_rules()
         for view in [app.view_functions[rule.endpoint]]
     }
-    assert all(len(re.split("  +", line)) == 4 for line in result.output.splitlines())
+    assert all(len(re.split("  +", line.rstrip())) == 4 for line in result.output.splitlines())

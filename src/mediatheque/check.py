@@ -102,7 +102,7 @@ def _limits(name: str, url: URL) -> Iterator[Finding]:
     engine = create_engine(url, **current_app.config["SQLALCHEMY_ENGINE_OPTIONS"])
     with closing(engine.raw_connection()) as connection, closing(connection.cursor()) as cursor:
         for limit in LIMITS:
-            cursor.execute(f"SHOW {limit}")
+            cursor.execute("SELECT current_setting(%s)", [limit])
             if cursor.fetchone() == ("0",):
                 yield Finding(
                     Kind.WRONG,

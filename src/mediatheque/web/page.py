@@ -33,6 +33,7 @@ POLICY = (
 @blueprint.get("/")
 @public
 def page() -> Response:
+    """Show the library in a browser."""
     answer = asset("index.html")
     answer.headers["Content-Security-Policy"] = POLICY
     return answer
@@ -41,7 +42,9 @@ def page() -> Response:
 @blueprint.get("/web/<path:name>")
 @public
 def asset(name: str) -> Response:
-    """A file of the page. What others have made carries its version in its name; ours is asked for again (ETag)."""
+    """Get a file of the page.
+
+    What others have made carries its version in its name; ours is asked for again (ETag)."""
     kind = TYPES.get(Path(name).suffix)
     if kind is None:
         abort(404)
